@@ -1,0 +1,15 @@
+//! The names of the message attributes that have a meaning of their own.
+
+/// What happened, such as `user.registered`. Every event has one.
+pub const EVENT_TYPE: &str = "event-type";
+/// The event's own id, given by its publisher: a publisher's retry has a new message id, but the same event id.
+pub const EVENT_ID: &str = "event-id";
+/// When the event happened, by the publisher's clock, as RFC 3339.
+pub const EVENT_TIME: &str = "event-time";
+/// The media type of the data.
+pub const CONTENT_TYPE: &str = "content-type";
+/// The version 1 signature: hex HMAC-SHA256 over the decoded data.
+pub const SIGNATURE: &str = "signature";
+
+/// The attributes that become fields of an event, or that vouch for it; handlers don't see them among the others.
+pub const RESERVED: [&str; 5] = [EVENT_TYPE, EVENT_ID, EVENT_TIME, CONTENT_TYPE, SIGNATURE];

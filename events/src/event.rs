@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use crate::attribute;
+use crate::timestamp::{format_rfc3339, parse_rfc3339};
+
+/// What a publisher emits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The event's own id. The publisher chooses it, and keeps it when it publishes the same event again.
+    pub id: String,
+    /// What happened, such as `user.registered`.
+    pub event_type: String,
+    /// When it happened, by the publisher's clock.
+    pub time: SystemTime,
+    /// The media type of `data`.
+    pub content_type: Option<String>,
+    /// Events with the same key are delivered one after the other, where the topic has ordering on.
+    pub ordering_key: Option<String>,
+    /// Further attributes, without the reserved ones (see [`attribute::RESERVED`]): those are ignored.
+    pub attributes: BTreeMap<String, String>,
+    /// The event's data, at most 10 MB.
+    pub data: Vec<u8>,
+}
+
+/// An event as Pub/Sub carries it: data, attributes and an ordering key, all of them strangers' words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The data, decoded.
+    pub data: Vec<u8>,
+    /// All attributes, the reserved ones included.
+    pub attributes: BTreeMap<String, String>,
+    /// The ordering key, if any. Pub/Sub writes "none" as the empty string, which is `None` here.
+    pub ordering_key: Option<String>,
+}
+
+/// What one delivery adds to a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The broker's id of the message. Empty where the sender gave none.
+    pub message_id: String,
+    /// The full name of the subscription. Empty where the sender gave none.
+    pub subscription: String,
+    /// How often the message was delivered, this time included; only where the subscription has a dead-letter policy.
+    pub attempt: Option<u32>,
+    /// When the broker took the message.
+    pub publish_time: Option<SystemTime>,
+}
+
+impl Event {
+    /// The message that carries this event, unsigned.
+    ///
+    /// Only the signature module makes messages of events, so none leaves without a signature.
+    pub(crate) fn to_message(&self) -> Message {
+        let mut attributes: BTreeMap<String, String> = self
+            .attributes
+            .iter()
+            .filter(|(name, _)| !attribute::RESERVED.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        attributes.insert(attribute::EVENT_TYPE.into(), self.event_type.clone());
+        attributes.insert(attribute::EVENT_ID.into(), self.id.clone());
+        attributes.insert(attribute::EVENT_TIME.into(), format_rfc3339(self.time));
+        if let Some(content_type) = &self.content_type {
+            attributes.insert(attribute::CONTENT_TYPE.into(), content_type.clone());
+        }
+        Message { data: self.data.clone(), attributes, ordering_key: self.ordering_key.clone() }
+    }
+
+    /// The event that a message carries, or `None` where it has no event type.
+    ///
+    /// A publisher that follows the plain scheme sends a type and nothing more: the id is then the message id, and the
+    /// time the publish time, or `arrival` where the sender gave none. So it is with an `event-time` that is no RFC 3339.
+    pub(crate) fn from_message(message: Message, delivery: &Delivery, arrival: SystemTime) -> Option<Self> {
+        let Message { data, mut attributes, ordering_key } = message;
+        let mut take = |name: &str| attributes.remove(name).filter(|value| !value.is_empty());
+        let event_type = take(attribute::EVENT_TYPE)?;
+        let id = take(attribute::EVENT_ID).unwrap_or_else(|| delivery.message_id.clone());
+        let time = take(attribute::EVENT_TIME)
+            .and_then(|text| parse_rfc3339(&text).ok())
+            .or(delivery.publish_time)
+            .unwrap_or(arrival);
+        let content_type = take(attribute::CONTENT_TYPE);
+        take(attribute::SIGNATURE);
+        Some(Self { id, event_type, time, content_type, ordering_key, attributes, data })
+    }
+}

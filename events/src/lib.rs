@@ -1,0 +1,19 @@
+//! Events, the envelopes they travel in, and the signatures that vouch for them.
+//!
+//! Nothing here does I/O and nothing reads a clock, so publishers and the host share it without sharing anything else.
+//!
+//! The way in: [`Envelope::decode`] makes an [`Envelope`] of bytes, [`Verifier::verify`] makes a [`Verified`] event of
+//! an envelope. The way out: [`Signer::sign`] makes a [`SignedMessage`] of an [`Event`], which is what a transport sends.
+
+pub mod attribute;
+mod envelope;
+mod event;
+mod key;
+pub mod signature;
+mod timestamp;
+
+pub use envelope::{Envelope, EnvelopeError, WrappedError};
+pub use event::{Delivery, Event, Message};
+pub use key::{Key, KeyError};
+pub use signature::{Received, Scheme, SignedMessage, Signer, UnknownScheme, Verified, Verifier, VerifyError};
+pub use timestamp::{TimestampError, format_rfc3339, parse_rfc3339};

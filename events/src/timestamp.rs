@@ -1,0 +1,53 @@
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A text that is no RFC 3339 time.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is no RFC 3339 time such as 2026-11-24T09:30:00Z: {source}")]
+pub struct TimestampError {
+    text: String,
+    source: time::error::Parse,
+}
+
+/// Reads an RFC 3339 time with any offset and up to nine fraction digits.
+///
+/// # Errors
+/// Where the text is of another form, or names a day that doesn't exist.
+pub fn parse_rfc3339(text: &str) -> Result<SystemTime, TimestampError> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map(SystemTime::from)
+        .map_err(|source| TimestampError { text: text.to_owned(), source })
+}
+
+/// Writes a time as RFC 3339 in UTC, with as many fraction digits as it needs (none to nine).
+///
+/// Years past 9999 have no RFC 3339 form; such a time comes out as the epoch.
+#[must_use]
+pub fn format_rfc3339(time: SystemTime) -> String {
+    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_that_pubsub_writes_is_read() {
+        for (text, back) in [
+            ("2026-11-24T00:00:00Z", "2026-11-24T00:00:00Z"),
+            ("2026-11-24T00:00:00.120Z", "2026-11-24T00:00:00.12Z"),
+            ("2026-11-24T00:00:00.123456Z", "2026-11-24T00:00:00.123456Z"),
+            ("2026-11-24T01:00:00.123456789+01:00", "2026-11-24T00:00:00.123456789Z"),
+        ] {
+            assert_eq!(format_rfc3339(parse_rfc3339(text).unwrap()), back);
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_what_was_found() {
+        let error = parse_rfc3339("yesterday").unwrap_err().to_string();
+        assert!(error.contains("\"yesterday\""), "{error}");
+    }
+}
