@@ -1,0 +1,101 @@
+//! What one event costs in a fresh instance: `cargo bench --package tidemill-host`.
+//!
+//! Each figure is the time of one invocation, from the verified event to its outcome, over many runs on one thread.
+//! Ratios between the rows hold on any machine; the times themselves are this machine's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a benchmark fails by panicking"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use tidemill_events::{Delivery, Envelope, Event, Key, Received, Scheme, Signer, Verifier};
+use tidemill_host::runtime::{Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig};
+use tidemill_test_artifacts::{EMPTY, USER_NAME_CHANGED};
+
+const RUNS: usize = 20_000;
+const WARM_UP: usize = 2_000;
+const DATA: &[u8] = br#"{"Name":"a name that makes the body eighty bytes long, as in the engine's figures"}"#;
+
+/// Takes lines and drops them, as a log that nobody reads.
+struct Nowhere;
+
+impl OutputSink for Nowhere {
+    fn line(&self, _: Line) {}
+}
+
+fn main() {
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 256, max_memory: 256 << 20 }).unwrap();
+    println!("allocation: {:?}; {RUNS} runs, one thread", runtime.allocation());
+    println!("{:<44} {:>9} {:>9} {:>9}", "", "p50 µs", "p99 µs", "mean µs");
+    let grant = Grant { memory: 64 << 20, ..Grant::default() };
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (name, path) in
+        [("fresh instance, empty handler", EMPTY), ("fresh instance, JSON and one log line", USER_NAME_CHANGED)]
+    {
+        let component = runtime.load(&std::fs::read(path).unwrap(), &grant).unwrap();
+        report(name, &executor.block_on(invoke(&component, &grant)));
+    }
+    report("decode and verify, without an engine", &decode_and_verify());
+}
+
+async fn invoke(component: &Component, grant: &Grant) -> Vec<Duration> {
+    let sink: Arc<dyn OutputSink> = Arc::new(Nowhere);
+    let received = Received { event: event(), delivery: delivery() };
+    let mut times = Vec::with_capacity(RUNS);
+    for run in 0..WARM_UP + RUNS {
+        let start = Instant::now();
+        let ran = component.invoke(&received, grant, Duration::from_secs(5), Arc::clone(&sink)).await;
+        let elapsed = start.elapsed();
+        assert_eq!(ran.ending, Ending::Done);
+        if run >= WARM_UP {
+            times.push(elapsed);
+        }
+    }
+    times
+}
+
+fn decode_and_verify() -> Vec<Duration> {
+    let key: Key = "k1=s3cret".parse().unwrap();
+    let message = Signer::new(key.clone()).sign(&event()).into_message();
+    let body = Envelope { message, delivery: delivery() }.encode();
+    let verifier = Verifier::new(vec![key], vec![Scheme::V1]);
+    (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            let envelope = Envelope::decode(&body).unwrap();
+            std::hint::black_box(verifier.verify(envelope, UNIX_EPOCH).unwrap());
+            start.elapsed()
+        })
+        .collect()
+}
+
+fn event() -> Event {
+    Event {
+        id: "01a20bb7-3cbe-75f5-bc2e-8660cf6e3f6e".into(),
+        event_type: "user.name.changed".into(),
+        time: UNIX_EPOCH,
+        content_type: Some("application/json".into()),
+        ordering_key: None,
+        attributes: Default::default(),
+        data: DATA.to_vec(),
+    }
+}
+
+fn delivery() -> Delivery {
+    let subscription = "projects/p/subscriptions/s".into();
+    Delivery { message_id: "1".into(), subscription, attempt: Some(1), publish_time: Some(UNIX_EPOCH) }
+}
+
+fn report(name: &str, times: &[Duration]) {
+    let mut times: Vec<_> = times.iter().map(Duration::as_secs_f64).collect();
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] * 1e6;
+    let mean = times.iter().sum::<f64>() / times.len() as f64 * 1e6;
+    println!("{name:<44} {:>9.1} {:>9.1} {mean:>9.1}", at(0.5), at(0.99));
+}

@@ -1,0 +1,123 @@
+//! The composition root: what the configuration asks for, built and wired. It alone picks implementations.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tidemill_events::Verifier;
+use tokio::net::TcpListener;
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::dispatch::Dispatcher;
+use crate::ingress::{BodyLimits, Ingress};
+use crate::registry::{FolderWatch, Registry, WatchError};
+use crate::runtime::{Allocation, Runtime, RuntimeConfig, RuntimeError};
+use crate::server::{self, Drained, ServerLimits};
+
+/// A host, built and not yet serving.
+pub struct App {
+    ingress: Arc<Ingress>,
+    registry: Arc<Registry>,
+    limits: ServerLimits,
+    _watch: FolderWatch,
+}
+
+/// Why a host could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// No engine.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// No handlers' folder.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The first load was cut off.
+    #[error("the first load of the handlers broke off: {0}")]
+    Load(#[from] tokio::task::JoinError),
+}
+
+impl App {
+    /// Builds a host: the engine, and every handler that is there, compiled.
+    ///
+    /// # Errors
+    /// Where the engine can't be set up or the handlers' folder can't be read. A handler that can't be loaded is
+    /// logged, and is no error.
+    pub async fn build(config: &Config) -> Result<Self, AppError> {
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let instances = u32::try_from(config.max_in_flight).unwrap_or(u32::MAX);
+        let runtime = Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory })?;
+        tell_allocation(runtime.allocation());
+        let registry = Arc::new(Registry::default());
+        let watch = {
+            let (config, registry) = (config.clone(), Arc::clone(&registry));
+            let start = move || {
+                let Config { handlers, handler_values, quota, watch_interval, .. } = config;
+                FolderWatch::start(handlers, runtime, registry, handler_values, quota, watch_interval)
+            };
+            tokio::task::spawn_blocking(start).await??
+        };
+        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.max_in_flight, config.unknown_event_type);
+        let ingress = Ingress::new(
+            Authenticator::new(config.auth),
+            Verifier::new(config.keys.clone(), config.accept.clone()),
+            BodyLimits { bytes: config.max_body, time: config.body_timeout },
+            Arc::new(dispatcher),
+            wall_clock,
+        );
+        let limits = ServerLimits {
+            max_connections: config.max_connections,
+            head_timeout: config.body_timeout,
+            grace: config.grace,
+        };
+        Ok(Self { ingress: Arc::new(ingress), registry, limits, _watch: watch })
+    }
+
+    /// What is live, to look at.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Serves on `listener` until `shutdown` comes, then finishes what it holds.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Drained {
+        let ingress = Arc::clone(&self.ingress);
+        ingress.set_ready(true);
+        let shutdown = async {
+            shutdown.await;
+            ingress.set_ready(false);
+            tracing::info!("shutting down: taking nothing new, finishing what is in flight");
+        };
+        let answer = {
+            let ingress = Arc::clone(&self.ingress);
+            move |request| Arc::clone(&ingress).answer(request)
+        };
+        let drained = server::serve(listener, self.limits, answer, shutdown).await;
+        match drained {
+            Drained::Fully => tracing::info!("every delivery has its answer; ending"),
+            Drained::Cut(connections) => tracing::error!(
+                connections,
+                "the grace time is over: {connections} connections cut; their events were not acknowledged and come again"
+            ),
+        }
+        drained
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the composition root hands the clock to the rest")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
+fn tell_allocation(allocation: Allocation) {
+    match allocation {
+        Allocation::PoolWithPagemapScan => tracing::debug!("instances come from a pool whose pages stay resident"),
+        Allocation::Pool => tracing::info!(
+            "instances come from a pool; this kernel has no PAGEMAP_SCAN (Linux 6.7 and later), so each event costs about twice as much"
+        ),
+        Allocation::OnDemand => tracing::warn!(
+            "there is not enough address space for an instance pool, so each instance is mapped by itself and events cost about five times as much: lower `max-in-flight`, or raise the limit (ulimit -v)"
+        ),
+    }
+}

@@ -1,0 +1,19 @@
+//! The host's configuration: flags, variables and a file, read once into types. Nothing else reads the environment.
+//!
+//! [`SETTINGS`] is the one list of what can be set; flags, variables, keys of the file and the reference in `docs/` all
+//! come from it. [`Sources`] gathers raw texts, [`Config::read`] makes types of them and reports all problems together.
+
+mod file;
+mod handler_values;
+mod parse;
+mod problem;
+mod settings;
+mod sources;
+mod typed;
+
+pub use handler_values::HandlerValues;
+pub use parse::{parse_bytes, parse_duration};
+pub use problem::{Problem, Problems};
+pub use settings::{SETTINGS, Setting, with_flags};
+pub use sources::Sources;
+pub use typed::{AuthMode, Config, LogConfig, LogFormat, Quota, UnknownEventType};

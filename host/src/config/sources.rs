@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::ArgMatches;
+
+use super::file;
+use super::handler_values::PREFIX;
+use super::settings::{PLATFORM_VARIABLES, SETTINGS};
+use super::{HandlerValues, Problem, Problems, Setting};
+
+/// Where configuration is looked for when nothing names a file.
+const DEFAULT_FILE: &str = "tidemill.toml";
+
+/// Raw texts from all sources, the strongest for each setting: flags, then variables, then the file, then defaults.
+#[derive(Debug, Default)]
+pub struct Sources {
+    values: BTreeMap<&'static str, Given>,
+    /// The operator's values for handlers' configuration keys.
+    pub handler_values: HandlerValues,
+    /// What was wrong with the sources themselves.
+    pub(super) problems: Vec<Problem>,
+    /// Variables that look like settings and are none.
+    pub(super) unknown_variables: Vec<String>,
+}
+
+/// A setting's texts and where they came from.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub(super) texts: Vec<String>,
+    pub(super) source: String,
+}
+
+impl Sources {
+    /// Gathers from flags, from variables, and from the file that one of them names, or `tidemill.toml` in `folder`.
+    #[must_use]
+    pub fn gather(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>, folder: &Path) -> Self {
+        let variables: BTreeMap<String, String> =
+            variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let mut sources = Self::default();
+        // The weakest first: what comes later takes its place.
+        sources.take_file(named_file(flags, &variables), folder);
+        sources.take_variables(&variables);
+        sources.take_flags(flags);
+        sources.take_handler_flags(flags);
+        sources
+    }
+
+    /// Gathers the operator's values for handlers' configuration keys alone, for a command that serves nothing.
+    ///
+    /// # Errors
+    /// All problems of the sources together.
+    pub fn gather_handler_values(
+        flags: &ArgMatches,
+        variables: impl IntoIterator<Item = (String, String)>,
+        folder: &Path,
+    ) -> Result<HandlerValues, Problems> {
+        let variables = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let mut sources = Self::default();
+        sources.take_file(named_file(flags, &variables), folder);
+        sources.take_variables(&variables);
+        sources.take_handler_flags(flags);
+        if sources.problems.is_empty() { Ok(sources.handler_values) } else { Err(Problems(sources.problems)) }
+    }
+
+    /// Sets what counts where no source sets it, in place of the setting's own default. A name that is no setting's is passed over.
+    pub fn default_to(&mut self, name: &str, text: impl Into<String>) {
+        if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
+            let given = Given { texts: vec![text.into()], source: "default".into() };
+            self.values.entry(setting.name).or_insert(given);
+        }
+    }
+
+    pub(super) fn get(&self, setting: &Setting) -> Option<Given> {
+        let default = || setting.default.map(|text| Given { texts: vec![text.to_owned()], source: "default".into() });
+        self.values.get(setting.name).cloned().or_else(default)
+    }
+
+    fn set(&mut self, setting: &'static Setting, texts: Vec<String>, source: String) {
+        self.values.insert(setting.name, Given { texts, source });
+    }
+
+    fn problem(&mut self, setting: &str, source: impl Into<String>, problem: impl Into<String>) {
+        let (source, problem) = (Some(source.into()), problem.into());
+        self.problems.push(Problem { setting: setting.to_owned(), source, problem });
+    }
+
+    fn take_file(&mut self, named: Option<&String>, folder: &Path) {
+        let path = named.map_or_else(|| folder.join(DEFAULT_FILE), |path| folder.join(path));
+        let shown = path.display().to_string();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return,
+            Err(error) => return self.problem("config", format!("file {shown}"), format!("it can't be read: {error}")),
+        };
+        let values = file::read(&shown, &text, &mut self.problems);
+        for (setting, texts) in values.settings {
+            self.set(setting, texts, format!("file {shown}"));
+        }
+        for (handler, key, value) in values.handler_config {
+            self.handler_values.set_in_file(&handler, &key, &value);
+        }
+    }
+
+    fn take_variables(&mut self, variables: &BTreeMap<String, String>) {
+        for (variable, name) in PLATFORM_VARIABLES {
+            let setting = SETTINGS.iter().find(|setting| setting.name == *name);
+            if let (Some(setting), Some(text)) = (setting, variables.get(*variable)) {
+                self.set(setting, vec![text.clone()], format!("variable {variable}"));
+            }
+        }
+        for setting in SETTINGS {
+            if let Some(text) = variables.get(setting.variable) {
+                let texts = if setting.many { split(text) } else { vec![text.clone()] };
+                self.set(setting, texts, format!("variable {}", setting.variable));
+            }
+        }
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("TIDEMILL_")) {
+            if name.starts_with(PREFIX) {
+                self.handler_values.set_variable(name, value);
+            } else if name != "TIDEMILL_CONFIG" && !SETTINGS.iter().any(|setting| setting.variable == name) {
+                self.unknown_variables.push(name.clone());
+            }
+        }
+    }
+
+    fn take_flags(&mut self, flags: &ArgMatches) {
+        for setting in SETTINGS {
+            if let Some(texts) = flags.get_many::<String>(setting.flag) {
+                // A secret may hold a comma, and each has a flag of its own anyway.
+                let texts = texts
+                    .flat_map(|text| if setting.many && !setting.secret { split(text) } else { vec![text.clone()] });
+                self.set(setting, texts.collect(), format!("flag --{}", setting.flag));
+            }
+        }
+    }
+
+    fn take_handler_flags(&mut self, flags: &ArgMatches) {
+        for text in flags.get_many::<String>("handler-config").into_iter().flatten() {
+            let parts = text.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
+            match parts {
+                Some(((handler, key), value)) => self.handler_values.set_flag(handler, key, value),
+                // The text is not repeated: it may be a secret.
+                None => self.problem(
+                    "handler-config",
+                    "flag --handler-config",
+                    "write HANDLER.KEY=VALUE, such as email-on-register.mail-key=abc",
+                ),
+            }
+        }
+    }
+}
+
+fn named_file<'a>(flags: &'a ArgMatches, variables: &'a BTreeMap<String, String>) -> Option<&'a String> {
+    flags.get_one::<String>("config").or_else(|| variables.get("TIDEMILL_CONFIG"))
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}

@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use serde_json::json;
+
+use crate::dispatch::Dispatched;
+use crate::outcome::{Answer, Outcome, Refusal};
+
+/// What the host answers with.
+pub type Response = hyper::Response<Full<Bytes>>;
+
+/// Names the handler that ran, and the artifact it came from: `NAME@sha256:HEX`.
+pub const HANDLER_HEADER: HeaderName = HeaderName::from_static("tidemill-handler");
+
+/// The answer to a delivery. An acknowledgement has no body; all else says what and why.
+pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
+    let answer = dispatched.outcome.answer();
+    let mut response =
+        if answer.status == StatusCode::NO_CONTENT { empty(answer.status) } else { with_body(&answer, message_id) };
+    if let Some(handler) = &dispatched.handler {
+        set(&mut response, HANDLER_HEADER, &format!("{}@{}", handler.name, handler.digest));
+    }
+    if let Some(after) = answer.retry_after {
+        // The header has whole seconds; less than was wished would be too early.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        set(&mut response, RETRY_AFTER, &seconds.to_string());
+    }
+    response
+}
+
+/// One log line for a delivery's end. The fields that name it are its span's.
+pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
+    let Answer { status, outcome, code, reason, .. } = dispatched.outcome.answer();
+    let status = status.as_u16();
+    let latency = format!("{:.6}s", elapsed.as_secs_f64());
+    let artifact = dispatched.handler.as_ref().map(|handler| handler.digest.to_string());
+    macro_rules! line {
+        ($level:ident, $($message:tt)+) => {
+            tracing::$level!(outcome, code, artifact, http_request.status = status, http_request.latency = latency, $($message)+)
+        };
+    }
+    match &dispatched.outcome {
+        Outcome::Done => line!(info, "done"),
+        Outcome::Ignored { .. } => line!(warn, "{reason}"),
+        Outcome::Retry { .. } | Outcome::Refused(_) => line!(warn, "{outcome}: {reason}"),
+        Outcome::Reject { .. } => line!(
+            error,
+            "reject: {reason}; there is no dead-letter target, so the event is not acknowledged and comes again until \
+             the subscription's own policy takes it"
+        ),
+        Outcome::Fault(_) => line!(error, "fault: {reason}"),
+    }
+}
+
+/// The answer to a request that is no delivery.
+pub(super) fn refused(refusal: Refusal, allow: Option<&'static str>) -> Response {
+    let answer = Outcome::Refused(refusal).answer();
+    tracing::warn!(code = answer.code, http_request.status = answer.status.as_u16(), "refused: {}", answer.reason);
+    let mut response = with_body(&answer, "");
+    if let Some(allow) = allow {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+/// The answer of a health path.
+pub(super) fn health(good: bool, word: &'static str) -> Response {
+    let mut response = Response::new(Full::from(word));
+    *response.status_mut() = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+fn with_body(answer: &Answer, message_id: &str) -> Response {
+    let mut body = json!({ "outcome": answer.outcome, "code": answer.code, "reason": answer.reason });
+    if let (false, Some(fields)) = (message_id.is_empty(), body.as_object_mut()) {
+        fields.insert("message_id".into(), message_id.into());
+    }
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = answer.status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Sets a header of the host's own making; a name or digest is always fit for one.
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,17 @@
+//! The host: takes deliveries, verifies them, and runs the handler of each event in a fresh sandbox.
+//!
+//! The rooms, in the order in which an event passes them: [`server`], [`ingress`], [`auth`], the crate
+//! `tidemill-events`, [`dispatch`], [`registry`], [`runtime`], [`outcome`]. [`app`] builds and wires them. None looks
+//! back up; `tests/rooms.rs` holds that.
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod dispatch;
+pub mod ingress;
+pub mod outcome;
+pub mod registry;
+pub mod runtime;
+pub mod serve;
+pub mod server;
+pub mod telemetry;

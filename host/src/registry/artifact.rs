@@ -1,0 +1,80 @@
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Handler, Manifest, ManifestError};
+use crate::config::{HandlerValues, Quota};
+use crate::runtime::{LoadError, Runtime};
+
+/// The bytes of a handler and of its manifest.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// `handler.toml`.
+    pub manifest: Vec<u8>,
+    /// `handler.wasm`.
+    pub wasm: Vec<u8>,
+}
+
+/// The name of an artifact: SHA-256 over manifest and component, each with its length (8 bytes, little-endian) before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+/// Why an artifact can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// Something is wrong with its manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The manifest is no text.
+    #[error("handler.toml: it is no UTF-8 text")]
+    ManifestText,
+    /// Something is wrong with its component.
+    #[error("handler.wasm: {0}")]
+    Component(#[from] LoadError),
+}
+
+impl Artifact {
+    /// Its digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for part in [&self.manifest, &self.wasm] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Digest(hash.finalize().into())
+    }
+
+    /// Compiles it into a handler. `folder` names it where its manifest doesn't.
+    ///
+    /// It takes as long as [`Runtime::load`] does: call it off the serving threads.
+    ///
+    /// # Errors
+    /// See [`ArtifactError`].
+    pub fn load(
+        &self,
+        runtime: &Runtime,
+        folder: &str,
+        values: &HandlerValues,
+        quota: Quota,
+    ) -> Result<Arc<Handler>, ArtifactError> {
+        let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
+        // The manifest first: it is judged in no time, and its mistakes are the more common ones.
+        let Manifest { name, events, deadline, grant } = Manifest::parse(text, folder, values, quota)?;
+        let component = runtime.load(&self.wasm, &grant)?;
+        Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component }))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

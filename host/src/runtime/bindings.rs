@@ -1,0 +1,18 @@
+//! The host's side of `wit/`: the handler export. The imports are WASI's own, from wasmtime's crates.
+#![allow(missing_docs, unreachable_pub, reason = "generated from wit/, which documents each item")]
+#![allow(clippy::indexing_slicing, clippy::allow_attributes_without_reason, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    inline: "
+        package tidemill:host;
+        world embedder { export tidemill:handler/handler@0.1.0; }
+    ",
+    exports: { default: async },
+});
+
+pub(crate) use exports::tidemill::handler::handler::Failure;
+pub(crate) use tidemill::handler::events;
+
+/// The export that makes a component a handler, as its error messages name it.
+pub(crate) const HANDLER_EXPORT: &str = "tidemill:handler/handler@0.1.0";

@@ -1,0 +1,163 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::state::GuestState;
+use super::{Component, Grant, LoadError};
+
+/// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
+/// thread and goes on in its turn; shorter ones never notice.
+const TICK: Duration = Duration::from_millis(2);
+
+/// Pages that a slot keeps for its next instance instead of giving them back: most guests touch less.
+/// Clearing them is cheap only where the kernel says which were written (`PAGEMAP_SCAN`), so the two go together.
+const MEMORY_KEPT: usize = 2 << 20;
+const TABLES_KEPT: usize = 64 << 10;
+
+/// What the engine is sized for.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// Instances that may be alive at once.
+    pub max_instances: u32,
+    /// The largest linear memory that any handler may ask for, in bytes.
+    pub max_memory: usize,
+}
+
+/// Where instances get their memory, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    /// Slots reserved once, written pages found by the kernel and cleared.
+    PoolWithPagemapScan,
+    /// Slots reserved once, given back to the kernel after each event.
+    Pool,
+    /// Memory mapped for each instance: about five times slower, for where address space is short.
+    OnDemand,
+}
+
+/// The engine could not be set up at all.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine could not be set up: {0:#}")]
+pub struct RuntimeError(#[source] wasmtime::Error);
+
+/// The engine, and the thread that keeps its guests polite. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    linkers: Arc<Linkers>,
+    allocation: Allocation,
+    _ticker: Arc<Ticker>,
+}
+
+/// What guests may import. A capability that was not granted isn't there to be called.
+struct Linkers {
+    plain: Linker<GuestState>,
+    http: Linker<GuestState>,
+}
+
+impl Runtime {
+    /// Sets up the engine with the best allocation that this machine allows; [`Self::allocation`] tells which.
+    ///
+    /// # Errors
+    /// Where not even the plainest configuration works.
+    pub fn new(config: &RuntimeConfig) -> Result<Self, RuntimeError> {
+        let with = |allocation| Engine::new(&engine_config(config, allocation)).map(|engine| (engine, allocation));
+        let (engine, allocation) = with(Allocation::PoolWithPagemapScan)
+            .or_else(|_| with(Allocation::Pool))
+            .or_else(|_| with(Allocation::OnDemand))
+            .map_err(RuntimeError)?;
+        let linkers = Linkers::new(&engine).map_err(RuntimeError)?;
+        let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
+        Ok(Self { engine, linkers: Arc::new(linkers), allocation, _ticker: Arc::new(ticker) })
+    }
+
+    /// Where instances get their memory.
+    #[must_use]
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+
+    /// Compiles a component and checks that it is a handler which can run with what `grant` gives it.
+    ///
+    /// This takes from 50 ms to seconds and keeps a processor busy: call it off the serving threads.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
+        let linker = if grant.http.is_empty() { &self.linkers.plain } else { &self.linkers.http };
+        Component::load(&self.engine, linker, wasm, grant.memory)
+    }
+}
+
+impl Linkers {
+    fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        let mut plain = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut plain)?;
+        wasmtime_wasi_config::add_to_linker(&mut plain, GuestState::config)?;
+        let mut http = plain.clone();
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut http)?;
+        Ok(Self { plain, http })
+    }
+}
+
+fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {
+    let mut engine = Config::new();
+    engine.epoch_interruption(true);
+    // WASI 0.3 is not promised stable in this line of wasmtime, and its bookkeeping costs a third of an event.
+    engine.concurrency_support(false);
+    match allocation {
+        Allocation::PoolWithPagemapScan => {
+            let mut pool = pool_config(config);
+            pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(MEMORY_KEPT).table_keep_resident(TABLES_KEPT);
+            engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
+        Allocation::Pool => {
+            engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(config)));
+        }
+        Allocation::OnDemand => {
+            engine.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        }
+    }
+    engine
+}
+
+fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {
+    let count = config.max_instances;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count)
+        // A component holds its own module, and often an adapter and a shim beside it.
+        .total_core_instances(count.saturating_mul(4))
+        // Nearly all have one memory and one table; an interpreter's adapter may bring another.
+        .total_memories(count.saturating_mul(2))
+        .total_tables(count.saturating_mul(2))
+        .total_stacks(count)
+        .max_memory_size(config.max_memory);
+    pool
+}
+
+/// Moves the engine's epoch on, so that guests yield. It ends with the last clone of its runtime.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    fn start(engine: Engine) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        std::thread::Builder::new().name("epoch".into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tidemill_events::Received;
+use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime_wasi::I32Exit;
+
+use super::bindings::{self, events};
+use super::state::GuestState;
+use super::{Component, Grant, OutputSink};
+
+/// How a handler's run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It returned ok.
+    Done,
+    /// It asked for the event to be delivered again.
+    Retry {
+        /// Its reason.
+        reason: String,
+        /// How long it wants to wait before.
+        delay: Option<Duration>,
+    },
+    /// It refused the event for good.
+    Reject {
+        /// Its reason.
+        reason: String,
+    },
+    /// It didn't return.
+    Fault(Fault),
+}
+
+/// Why a handler didn't return.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It trapped, or ended its program.
+    #[error("it trapped: {0}")]
+    Trap(String),
+    /// It was not done in time.
+    #[error("it was not done within its deadline of {0:?}")]
+    Deadline(Duration),
+    /// It asked for more memory than it may have, and couldn't go on without.
+    #[error("it needed more than its {0} bytes of memory")]
+    Memory(usize),
+}
+
+/// One run of a handler.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it took, instantiation included.
+    pub elapsed: Duration,
+    /// The most linear memory that it had, in bytes.
+    pub peak_memory: usize,
+}
+
+impl Component {
+    /// Runs the handler on one event, in an instance that is made for it and gone when this returns.
+    ///
+    /// The future may be dropped at any point: the instance is gone then too.
+    pub async fn invoke(
+        &self,
+        received: &Received,
+        grant: &Grant,
+        deadline: Duration,
+        sink: Arc<dyn OutputSink>,
+    ) -> Invocation {
+        let start = Instant::now();
+        let mut store = Store::new(self.pre().engine(), GuestState::new(grant, &sink));
+        store.limiter(|state| &mut state.limits);
+        // A guest that computes gives up its thread at each tick, so that it starves nobody, and the timer below,
+        // which this task polls in between, can end it.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let ran = tokio::time::timeout(deadline, call(self, &mut store, received)).await;
+        let ending = match ran {
+            Err(_) => Ending::Fault(Fault::Deadline(deadline)),
+            Ok(Ok(ending)) => ending,
+            Ok(Err(_)) if store.data().limits.refused() => Ending::Fault(Fault::Memory(grant.memory)),
+            Ok(Err(error)) => Ending::Fault(Fault::Trap(describe_trap(&error))),
+        };
+        Invocation { ending, elapsed: start.elapsed(), peak_memory: store.data().limits.peak() }
+    }
+}
+
+async fn call(component: &Component, store: &mut Store<GuestState>, received: &Received) -> wasmtime::Result<Ending> {
+    let instance = component.pre().instantiate_async(&mut *store).await?;
+    let event = to_guest(received);
+    let answer = instance.tidemill_handler_handler().call_handle(&mut *store, &event).await?;
+    Ok(match answer {
+        Ok(()) => Ending::Done,
+        Err(bindings::Failure::Retry(retry)) => {
+            Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
+        }
+        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
+    })
+}
+
+fn to_guest(received: &Received) -> events::Event {
+    let Received { event, delivery } = received;
+    let attribute = |(name, value): (&String, &String)| events::Attribute { name: name.clone(), value: value.clone() };
+    events::Event {
+        id: event.id.clone(),
+        event_type: event.event_type.clone(),
+        time: timestamp(event.time),
+        content_type: event.content_type.clone(),
+        data: event.data.clone(),
+        attributes: event.attributes.iter().map(attribute).collect(),
+        delivery: events::Delivery {
+            message_id: delivery.message_id.clone(),
+            subscription: delivery.subscription.clone(),
+            attempt: delivery.attempt,
+            publish_time: delivery.publish_time.map(timestamp),
+            ordering_key: event.ordering_key.clone(),
+        },
+    }
+}
+
+/// Times before the epoch, which no event has, come out as the epoch.
+fn timestamp(time: SystemTime) -> events::Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    events::Timestamp { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
+}
+
+/// The trap in words: what happened, then the innermost functions of the guest.
+fn describe_trap(error: &wasmtime::Error) -> String {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return format!("the guest ended its program with status {}", exit.0);
+    }
+    let mut text = match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => format!("{:#}", error.root_cause()),
+    };
+    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+        let frames: Vec<_> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(6).collect();
+        if !frames.is_empty() {
+            text.push_str(", in ");
+            text.push_str(&frames.join(" < "));
+        }
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! `serve`, from the command line to the exit code: what the container's binary and `tidemill serve` share.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::config::{Config, Sources};
+use crate::server::Drained;
+use crate::telemetry;
+
+/// Exit code for a configuration that can't be used, apart from failures on the way.
+const MISUSED: u8 = 2;
+
+/// Reads the configuration, serves until SIGTERM or SIGINT, and gives the exit code: 0 when everything in flight was
+/// finished, 1 when the host failed or had to cut something off, 2 when the configuration can't be used.
+#[must_use]
+pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>) -> ExitCode {
+    let config = match Config::read(Sources::gather(flags, variables, Path::new("."))) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("tidemill: {problems}");
+            return ExitCode::from(MISUSED);
+        }
+    };
+    telemetry::init(&config.log);
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(&config)));
+    match served {
+        Ok(Drained::Fully) => ExitCode::SUCCESS,
+        Ok(Drained::Cut(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: &Config) -> anyhow::Result<Drained> {
+    // Before anything slow, so that a SIGTERM during the start is not lost.
+    let shutdown = shutdown_signal()?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        anyhow::anyhow!("can't listen on {}: {error}; choose another with --port or --address", config.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let app = App::build(config).await?;
+    let handlers = app.registry().snapshot().handlers().count();
+    tracing::info!(%address, handlers, "serving POST /events on {address}");
+    Ok(app.serve(listener, shutdown).await)
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where the signals can't be listened to.
+pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

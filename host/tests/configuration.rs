@@ -1,0 +1,161 @@
+//! Flags, variables and the file: which wins, and what is said of what is wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::time::Duration;
+
+use tidemill_host::config::{Config, Problems, SETTINGS, Sources, with_flags};
+
+struct Given<'a> {
+    flags: &'a [&'a str],
+    variables: &'a [(&'a str, &'a str)],
+    file: &'a str,
+}
+
+const LEAST: Given<'static> =
+    Given { flags: &["--handlers", "h", "--auth", "none", "--signing-key", "k1=a"], variables: &[], file: "" };
+
+fn read(given: &Given<'_>) -> Result<Config, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    if !given.file.is_empty() {
+        std::fs::write(folder.path().join("tidemill.toml"), given.file).unwrap();
+    }
+    let command = with_flags(clap::Command::new("test").no_binary_name(true));
+    let flags = command.get_matches_from(given.flags);
+    let variables = given.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::read(Sources::gather(&flags, variables, folder.path()))
+}
+
+fn problems(given: &Given<'_>) -> Vec<String> {
+    read(given).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn flags_win_then_variables_then_the_file_then_defaults() {
+    let file = "port = 1\n";
+    assert_eq!(read(&LEAST).unwrap().listen.port(), 8080);
+    assert_eq!(read(&Given { file, ..LEAST }).unwrap().listen.port(), 1);
+    let variables = &[("PORT", "2")];
+    assert_eq!(read(&Given { variables, file, ..LEAST }).unwrap().listen.port(), 2);
+    let variables = &[("PORT", "2"), ("TIDEMILL_PORT", "3")];
+    assert_eq!(read(&Given { variables, file, ..LEAST }).unwrap().listen.port(), 3);
+    let flags = [LEAST.flags, &["--port", "4"]].concat();
+    assert_eq!(read(&Given { flags: &flags, variables, file }).unwrap().listen.port(), 4);
+}
+
+#[test]
+fn a_file_can_hold_everything() {
+    let file = r#"
+        handlers = "./handlers"
+        auth = "none"
+        accept = ["v1"]
+        signing-keys = ["k1=a", "k2=b"]
+        grace = "5s"
+        max-body = "1MiB"
+        [handler-config.email-on-register]
+        mail-key = "from the file"
+    "#;
+    let config = read(&Given { flags: &[], variables: &[], file }).unwrap();
+    assert_eq!(config.keys.iter().map(|key| key.id()).collect::<Vec<_>>(), ["k1", "k2"]);
+    assert_eq!((config.grace, config.max_body), (Duration::from_secs(5), 1 << 20));
+    assert_eq!(config.handler_values.get("email-on-register", "mail-key"), Some("from the file"));
+}
+
+#[test]
+fn handlers_values_come_from_flags_variables_and_the_file_in_that_order() {
+    let file = "[handler-config.email-on-register]\nmail-key = \"file\"\nfrom = \"file\"\nmail-url = \"file\"\n";
+    let variables = &[
+        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "variable"),
+        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_FROM", "variable"),
+    ];
+    let flags = [LEAST.flags, &["--handler-config", "email-on-register.mail-key=fl=ag"]].concat();
+    let values = read(&Given { flags: &flags, variables, file }).unwrap().handler_values;
+    let get = |key| values.get("email-on-register", key);
+    assert_eq!(
+        (get("mail-key"), get("from"), get("mail-url"), get("to")),
+        (Some("fl=ag"), Some("variable"), Some("file"), None)
+    );
+    assert!(!format!("{values:?}").contains("fl=ag"), "a value shows");
+}
+
+#[test]
+fn all_problems_are_told_together_each_with_its_field_and_source() {
+    let given = Given {
+        flags: &["--port", "http", "--grace", "9"],
+        variables: &[("TIDEMILL_MAX_BODY", "16MB"), ("TIDEMILL_AUTH", "oidc")],
+        file: "max-in-flight = 0\nmax-conections = 5\naddress = \"here\"\n",
+    };
+    let told = problems(&given);
+    for part in [
+        "port (flag --port): \"http\" is no port",
+        "grace (flag --grace): \"9\" is no time",
+        "max-body (variable TIDEMILL_MAX_BODY): \"16MB\" is no size",
+        "auth (variable TIDEMILL_AUTH): \"oidc\" is not in this version",
+        "tidemill.toml): \"0\" is no whole number above 0",
+        "tidemill.toml): there is no such setting",
+        "tidemill.toml): \"here\" is no IP address",
+        "handlers: it is not set",
+        "signing-keys: there is none",
+    ] {
+        assert!(told.iter().any(|line| line.contains(part)), "{part} is missing in {told:#?}");
+    }
+    assert_eq!(told.len(), 9, "{told:#?}");
+}
+
+#[test]
+fn secrets_are_never_repeated() {
+    let told = problems(&Given {
+        flags: &["--handlers", "h", "--auth", "none", "--signing-key", "hunter2", "--handler-config", "hunter3"],
+        ..LEAST
+    });
+    assert!(told.len() == 2 && !told.concat().contains("hunter"), "{told:?}");
+    let config = read(&LEAST).unwrap();
+    assert!(!format!("{:?}", config.keys).contains("=a"));
+}
+
+#[test]
+fn keys_come_from_a_file_too_and_ids_are_unique() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    std::fs::write(&path, "# rotated in May\nold=x\n\nk1=y\n").unwrap();
+    let path = path.to_str().unwrap();
+    let flags = ["--handlers", "h", "--auth", "none", "--signing-keys-file", path];
+    let config = read(&Given { flags: &flags, ..LEAST }).unwrap();
+    assert_eq!(config.keys.len(), 2);
+    let flags = [LEAST.flags, &["--signing-keys-file", path]].concat();
+    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("\"k1\" is given twice"));
+    std::fs::write(path, "old=x\nno separator\n").unwrap();
+    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("line 2"));
+}
+
+#[test]
+fn what_looks_like_a_setting_and_is_none_is_warned_of() {
+    let config = read(&Given { variables: &[("TIDEMILL_SINGING_KEYS", "k1=a")], ..LEAST }).unwrap();
+    assert!(config.warnings[0].contains("TIDEMILL_SINGING_KEYS"), "{:?}", config.warnings);
+}
+
+#[test]
+fn v2_may_be_listed_beside_v1_and_is_said_to_add_nothing() {
+    let flags = [LEAST.flags, &["--accept", "v1,v2"]].concat();
+    let config = read(&Given { flags: &flags, ..LEAST }).unwrap();
+    assert!(config.warnings[0].contains("v2"), "{:?}", config.warnings);
+    let flags = [LEAST.flags, &["--accept", "v2"]].concat();
+    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("accept"));
+}
+
+#[test]
+fn every_setting_has_a_flag_a_variable_and_a_reference_entry() {
+    let page = include_str!("../../docs/configuration.md");
+    for setting in SETTINGS {
+        let expected = format!("TIDEMILL_{}", setting.name.to_uppercase().replace('-', "_"));
+        assert_eq!(setting.variable, expected);
+        for word in [setting.name, &format!("--{}", setting.flag), setting.variable, setting.help] {
+            assert!(page.contains(word), "docs/configuration.md doesn't say {word:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Every fixture, served as it lies in its folder, with its own manifest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use common::{TestHost, log};
+use hyper::StatusCode;
+use tidemill_host::runtime::{Grant, LoadError, Runtime, RuntimeConfig};
+use tidemill_test_artifacts::{FIXTURES, WRONG_WORLD, assert_test_exists, foreach_fixture};
+
+foreach_fixture!(assert_test_exists);
+
+async fn host() -> TestHost {
+    TestHost::start_with(&[], |config| config.handlers = FIXTURES.into()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty() {
+    assert_eq!(host().await.deliver("test.empty", "{}").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn count() {
+    assert_eq!(host().await.deliver("test.count", "{}").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripted() {
+    let answer = host().await.deliver("test.scripted", r#"[{"config": "greeting"}]"#).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(log::of_message(&answer.message_id).iter().any(|line| line["message"] == "greeting=hello"));
+}
+
+#[test]
+fn wrong_world() {
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20 }).unwrap();
+    let error = runtime.load(&std::fs::read(WRONG_WORLD).unwrap(), &Grant::default()).unwrap_err();
+    assert!(matches!(&error, LoadError::NotAHandler { exports } if exports.contains("wasi:cli/run")), "{error}");
+}
