@@ -1,0 +1,177 @@
+//! `tidemill dev`: the whole loop on one machine, with nothing else installed.
+//!
+//! One process holds what is a cloud otherwise: the host, a stand-in for Pub/Sub that pushes to it, a sink in place of
+//! the mail and push providers, and a workshop that builds the handlers and swaps them when their source is saved.
+
+mod banner;
+mod workshop;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use tidemill_dev::broker::{Broker, BrokerConfig};
+use tidemill_dev::sink::Sink;
+use tidemill_host::app::App;
+use tidemill_host::config::{Config, Sources, with_flags};
+use tidemill_host::serve::shutdown_signal;
+use tidemill_host::server::Drained;
+use tidemill_host::telemetry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::build::Project;
+use crate::failure::Failure;
+use banner::Banner;
+use workshop::Workshop;
+
+/// The subscription that the stand-in pushes for. Local names need no project of the cloud.
+const SUBSCRIPTION: &str = "projects/dev/subscriptions/dev";
+/// The topic that the banner tells publishers to use. Any other works as well.
+const TOPIC: &str = "projects/dev/topics/events";
+/// The key that events are signed with when no other is given: on one machine there is nobody to keep it from.
+const KEY: &str = "dev=dev";
+/// How many messages the sink keeps.
+const KEPT_MESSAGES: usize = 10_000;
+
+/// The subcommand and its flags: those of `serve`, with other defaults, and a few of its own.
+pub(crate) fn command() -> Command {
+    let port = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("PORT").value_parser(value_parser!(u16)).default_value(default).help(help)
+    };
+    let command = Command::new("dev")
+        .about("The whole loop on one machine: builds handlers, serves, swaps on save, stands in for Pub/Sub and the providers")
+        .arg(
+            Arg::new("dir")
+                .value_name("DIR")
+                .default_value(".")
+                .help("A handler's folder, or one that holds several; with --handlers nothing is built and this is only where tidemill.toml is"),
+        )
+        .arg(port("broker-port", "8085", "Port of the stand-in for Pub/Sub, gRPC and REST"))
+        .arg(port("sink-port", "8025", "Port of the sink that takes mail and push notifications, and shows them"))
+        .arg(
+            Arg::new("data")
+                .long("data")
+                .value_name("DIR")
+                .default_value(".tidemill")
+                .help("Where events, dead letters and built handlers are kept"),
+        )
+        .arg(
+            Arg::new("max-attempts")
+                .long("max-attempts")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(1..))
+                .default_value("5")
+                .help("Deliveries after which an event goes to the dead-letter folder"),
+        )
+        .arg(
+            Arg::new("ack-deadline")
+                .long("ack-deadline")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64).range(1..=600))
+                .default_value("10")
+                .help("Seconds after which a delivery without an answer is delivered again"),
+        )
+        .arg(crate::output_flag());
+    with_flags(command).after_help(
+        "Example: tidemill dev guest-handlers\n\n\
+         Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --signing-key dev=dev, --handlers DATA/handlers.",
+    )
+}
+
+/// Runs the command until SIGTERM or SIGINT.
+pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+    let path = |name: &str| PathBuf::from(flags.get_one::<String>(name).map(String::as_str).unwrap_or_default());
+    let (dir, data) = (path("dir"), path("data"));
+    let built = data.join("handlers");
+    let mut sources = Sources::gather(flags, variables, &dir);
+    sources.default_to("address", "127.0.0.1");
+    sources.default_to("auth", "none");
+    sources.default_to("signing-keys", KEY);
+    sources.default_to("grace", "3s");
+    sources.default_to("handlers", built.display().to_string());
+    let config = Config::read(sources).map_err(Failure::misused)?;
+    telemetry::init(&config.log);
+    let workshop = if config.handlers == built {
+        Some(Workshop::new(Project::find(&dir).map_err(Failure::misused)?, built)?)
+    } else {
+        None
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let drained = runtime.block_on(run(flags, &config, &data, workshop))?;
+    Ok(if drained == Drained::Fully { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run(flags: &ArgMatches, config: &Config, data: &Path, workshop: Option<Workshop>) -> anyhow::Result<Drained> {
+    let shutdown = shutdown_signal()?;
+    let port = |name: &str| flags.get_one::<u16>(name).copied().unwrap_or_default();
+    let address = config.listen.ip();
+    let host = bind(config.listen, "--port").await?;
+    let publishers = bind(SocketAddr::new(address, port("broker-port")), "--broker-port").await?;
+    let sends = bind(SocketAddr::new(address, port("sink-port")), "--sink-port").await?;
+    let (host_address, broker_address, sink_address) =
+        (host.local_addr()?, publishers.local_addr()?, sends.local_addr()?);
+
+    let mut broker_config =
+        BrokerConfig::new(data.to_owned(), format!("http://{host_address}/events"), SUBSCRIPTION.into());
+    broker_config.max_attempts = flags.get_one::<u32>("max-attempts").copied().unwrap_or(5);
+    broker_config.ack_deadline = Duration::from_secs(flags.get_one::<u64>("ack-deadline").copied().unwrap_or(10));
+    let dead_letter = broker_config.dead_letter.clone();
+    let broker = Broker::open(broker_config)?;
+    let sink = Sink::new(NonZeroUsize::new(KEPT_MESSAGES).unwrap_or(NonZeroUsize::MIN));
+
+    // Ends when its sender is dropped.
+    let (stop, stopped) = watch::channel(());
+    let until_stopped = || {
+        let mut stopped = stopped.clone();
+        async move { _ = stopped.changed().await }
+    };
+    let taking = tokio::spawn({
+        let (broker, stop) = (broker.clone(), until_stopped());
+        async move { broker.serve_publishers(publishers, stop).await }
+    });
+    let sinking = tokio::spawn({
+        let stop = until_stopped();
+        async move { sink.serve(sends, stop).await }
+    });
+    // Events are taken from the first moment on and pushed only once there are handlers: a push before would be nacked.
+    let watching = match workshop {
+        Some(workshop) => Some(tokio::task::spawn_blocking(|| workshop.build_all()).await?.watch()?),
+        None => None,
+    };
+    let app = App::build(config).await?;
+    let pushing = tokio::spawn({
+        let (broker, stop) = (broker.clone(), until_stopped());
+        async move { broker.deliver(stop).await }
+    });
+    Banner {
+        host: host_address,
+        broker: broker_address,
+        sink: sink_address,
+        dead_letter: &dead_letter,
+        handlers: app.registry().snapshot().handlers().count(),
+    }
+    .show(crate::wants_json(flags));
+
+    // The broker stops with the host's first step towards its end: a push that the host refuses would be a nack.
+    let shutdown = async move {
+        shutdown.await;
+        drop(stop);
+    };
+    let drained = app.serve(host, shutdown).await;
+    drop(watching);
+    for task in [taking, sinking, pushing] {
+        task.await?;
+    }
+    Ok(drained)
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("can't listen on {address}; choose another port with {flag}"))
+}

@@ -1,0 +1,141 @@
+//! `tidemill invoke`: runs one event through one component, here and now.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use clap::{Arg, ArgMatches, Command};
+use serde_json::json;
+use tidemill_events::{Delivery, Envelope, Received};
+use tidemill_host::config::Sources;
+use tidemill_host::outcome::Outcome;
+use tidemill_host::registry::{Artifact, Handler};
+use tidemill_host::runtime::{Captured, Invocation, OutputSink, Stream};
+
+use crate::build::{QUOTA, checker};
+use crate::failure::Failure;
+use crate::input;
+
+/// The subcommand and its flags.
+pub(crate) fn command() -> Command {
+    Command::new("invoke")
+        .about("Runs one event through one component, here and now, and shows its outcome, log, time and memory")
+        .arg(
+            Arg::new("handler")
+                .value_name("HANDLER")
+                .required(true)
+                .help("A folder with handler.toml and handler.wasm, or a component's file (the handler.toml beside it counts)"),
+        )
+        .arg(
+            Arg::new("event")
+                .long("event")
+                .value_name("FILE")
+                .conflicts_with("event-type")
+                .help("The body of a push request, as a file; its signature is not checked"),
+        )
+        .args(input::event_flags())
+        .arg(
+            Arg::new("handler-config")
+                .long("handler-config")
+                .value_name("HANDLER.KEY=VALUE")
+                .action(clap::ArgAction::Append)
+                .help("Value for a configuration key of the handler; may be given more than once"),
+        )
+        .arg(Arg::new("config").long("config").value_name("FILE").help("Configuration file, for its [handler-config]"))
+        .arg(crate::output_flag())
+        .after_help("Example: tidemill invoke ./handlers/user-name-changed --event-type user.name.changed --data '{\"Name\":\"Ada\"}'")
+}
+
+/// Runs the command: exit code 0 where the handler finished, else 1.
+pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+    let received = received(flags)?;
+    let sources = Sources::gather_handler_values(flags, variables, Path::new(".")).map_err(Failure::misused)?;
+    let path = PathBuf::from(flags.get_one::<String>("handler").map(String::as_str).unwrap_or_default());
+    let (name, artifact) = read(&path, &received.event.event_type).map_err(Failure::misused)?;
+    let runtime = checker()?;
+    let handler =
+        artifact.load(&runtime, &name, &sources, QUOTA).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    let captured = Arc::new(Captured::default());
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
+    let invocation = executor.block_on(handler.component.invoke(&received, &handler.grant, handler.deadline, sink));
+    Ok(show(flags, &handler, invocation, &captured))
+}
+
+/// The event to run: a recorded delivery, or one of the flags.
+fn received(flags: &ArgMatches) -> Result<Received, Failure> {
+    let Some(path) = flags.get_one::<String>("event") else {
+        let message_id = format!("invoke-{}", uuid::Uuid::now_v7());
+        return Ok(Received { event: input::event(flags)?, delivery: Delivery { message_id, ..Delivery::default() } });
+    };
+    let body =
+        std::fs::read(path).map_err(|error| Failure::misused(format!("--event {path}: it can't be read: {error}")))?;
+    let envelope = Envelope::decode(&body).map_err(|error| Failure::misused(format!("--event {path}: {error}")))?;
+    envelope
+        .into_unverified(now())
+        .ok_or_else(|| Failure::misused(format!("--event {path}: the message has no attribute `event-type`")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the time of a trial run is now")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The artifact at `path` and the name that it goes by. A component without a manifest may do nothing but compute.
+fn read(path: &Path, event_type: &str) -> anyhow::Result<(String, Artifact)> {
+    let (folder, wasm) = if path.is_dir() {
+        (path.to_owned(), path.join("handler.wasm"))
+    } else {
+        (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
+    };
+    let name_of = if path.is_dir() { path } else { Path::new(path.file_stem().unwrap_or_default()) };
+    let absolute = std::path::absolute(name_of)?;
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy().replace('_', "-").to_ascii_lowercase();
+    let wasm = std::fs::read(&wasm)
+        .with_context(|| format!("{}: it can't be read; `tidemill build` makes it", wasm.display()))?;
+    let manifest = match std::fs::read(folder.join("handler.toml")) {
+        Ok(manifest) => manifest,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("events = [{event_type:?}]\n").into_bytes()
+        }
+        Err(error) => anyhow::bail!("{}: it can't be read: {error}", folder.join("handler.toml").display()),
+    };
+    Ok((name, Artifact { manifest, wasm }))
+}
+
+fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured: &Captured) -> ExitCode {
+    let Invocation { ending, elapsed, peak_memory } = invocation;
+    let outcome = Outcome::of(ending);
+    let answer = outcome.answer();
+    let lines = captured.take();
+    let millis = elapsed.as_secs_f64() * 1e3;
+    if crate::wants_json(flags) {
+        let name = |stream| if stream == Stream::Stdout { "stdout" } else { "stderr" };
+        let log: Vec<_> = lines.iter().map(|line| json!({ "stream": name(line.stream), "text": line.text })).collect();
+        println!(
+            "{}",
+            json!({
+                "handler": handler.name,
+                "artifact": handler.digest.to_string(),
+                "outcome": answer.outcome,
+                "code": answer.code,
+                "reason": answer.reason,
+                "retry_after_ms": answer.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                "log": log,
+                "elapsed_ms": millis,
+                "memory_bytes": peak_memory,
+            })
+        );
+    } else {
+        for line in lines {
+            println!("| {}", line.text);
+        }
+        let reason = if answer.reason.is_empty() { String::new() } else { format!(": {}", answer.reason) };
+        let after = answer.retry_after.map(|after| format!(" (again after {after:?})")).unwrap_or_default();
+        println!("{}{reason}{after}", answer.outcome);
+        println!("{millis:.2} ms, {} KiB of memory, {}@{}", peak_memory >> 10, handler.name, handler.digest);
+    }
+    if matches!(outcome, Outcome::Done) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

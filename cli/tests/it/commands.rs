@@ -1,0 +1,121 @@
+//! `invoke`, `publish` and `build`, and what they say when they are used wrongly.
+
+use serde_json::{Value, json};
+use tidemill_events::{Delivery, Envelope, Message};
+use tidemill_test_artifacts as artifacts;
+
+use crate::tidemill::{Running, free_port, place, run, stderr, stdout, tidemill};
+
+#[test]
+fn invoke_shows_outcome_log_time_and_memory() {
+    let handlers = tempfile::tempdir().unwrap();
+    place(handlers.path(), "rename", "events = [\"user.name.changed\"]", artifacts::USER_NAME_CHANGED);
+    let folder = handlers.path().join("rename");
+    let invoke = |data: &str| {
+        let folder = folder.to_str().unwrap();
+        run(&["invoke", folder, "--event-type", "user.name.changed", "--data", data, "--output", "json"])
+    };
+    let done = invoke(r#"{"Name":"new-name"}"#);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let shown: Value = serde_json::from_str(stdout(&done)).unwrap();
+    assert_eq!((&shown["outcome"], &shown["handler"]), (&json!("done"), &json!("rename")));
+    assert!(shown["log"][0]["text"].as_str().unwrap().contains("new-name"), "{shown}");
+    assert!(shown["memory_bytes"].as_u64().unwrap() > 0 && shown["elapsed_ms"].as_f64().unwrap() > 0.0);
+    let rejected = invoke(r#"{"Name":""}"#);
+    assert_eq!(rejected.status.code(), Some(1));
+    assert_eq!(serde_json::from_str::<Value>(stdout(&rejected)).unwrap()["outcome"], "reject");
+}
+
+#[test]
+fn invoke_takes_a_recorded_delivery_and_a_bare_component() {
+    let folder = tempfile::tempdir().unwrap();
+    let attributes = [("event-type".to_owned(), "user.name.changed".to_owned())].into();
+    let envelope = Envelope {
+        message: Message { data: br#"{"Name":"Ada"}"#.to_vec(), attributes, ordering_key: None },
+        delivery: Delivery { message_id: "7".into(), ..Delivery::default() },
+    };
+    let (event, component) = (folder.path().join("event.json"), folder.path().join("user_name_changed.wasm"));
+    std::fs::write(&event, envelope.encode()).unwrap();
+    std::fs::copy(artifacts::USER_NAME_CHANGED, &component).unwrap();
+    let output = run(&["invoke", component.to_str().unwrap(), "--event", event.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("Ada") && stdout(&output).contains("done"), "{}", stdout(&output));
+}
+
+#[test]
+fn publish_signs_and_sends_straight_to_a_host() {
+    let handlers = tempfile::tempdir().unwrap();
+    place(handlers.path(), "rename", "events = [\"user.name.changed\"]", artifacts::USER_NAME_CHANGED);
+    let port = free_port().to_string();
+    let mut serve = tidemill();
+    serve.args(["serve", "--port", &port, "--address", "127.0.0.1", "--auth", "none", "--accept", "v1,v2"]);
+    serve.args(["--signing-key", "k1=s3cret", "--log-format", "json", "--handlers"]).arg(handlers.path());
+    let host = Running::start(serve);
+    host.line("serving", |line| line["message"].as_str().is_some_and(|text| text.starts_with("serving")));
+    let url = format!("http://127.0.0.1:{port}/events");
+    let publish = |key: &str| {
+        run(&[
+            "publish",
+            "--to",
+            &url,
+            "--signing-key",
+            key,
+            "--event-type",
+            "user.name.changed",
+            "--data",
+            r#"{"Name":"Ada"}"#,
+            "--output",
+            "json",
+        ])
+    };
+    let published = publish("k1=s3cret");
+    assert_eq!(published.status.code(), Some(0), "{}", stderr(&published));
+    let published: Value = serde_json::from_str(stdout(&published)).unwrap();
+    let done = host.line("done", |line| line["outcome"] == "done");
+    assert_eq!((&done["message_id"], &done["event_id"]), (&published["message_id"], &published["event_id"]));
+    let refused = publish("k1=other");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("invalid-signature"), "{}", stderr(&refused));
+    assert_eq!(host.terminate(), Some(0));
+}
+
+#[test]
+fn misuse_ends_with_2_and_says_what_to_do() {
+    for (arguments, says) in [
+        (vec!["publish", "--event-type", "a"], "--signing-key"),
+        (vec!["publish", "--event-type", "a", "--signing-key", "k1=a"], "--topic"),
+        (vec!["publish", "--signing-key", "k1=a", "--to", "http://127.0.0.1:1"], "--event-type is missing"),
+        (vec!["publish", "--event-type", "a", "--signing-key", "k1=a", "--topic", "events"], "--topic"),
+        (vec!["publish", "--event-type", "a", "--signing-key", "hunter2", "--to", "http://127.0.0.1:1/"], "has no `=`"),
+        (
+            vec!["publish", "--event-type", "a", "--data", "{", "--signing-key", "k1=a", "--to", "http://127.0.0.1:1/"],
+            "--data is no JSON",
+        ),
+        (vec!["publish", "--event-type", "a", "--attribute", "x", "--signing-key", "k1=a"], "NAME=VALUE"),
+        (vec!["invoke", "/nowhere/handler.wasm", "--event-type", "a"], "/nowhere/handler.wasm"),
+        (vec!["invoke", "/nowhere", "--event", "/nowhere/event"], "--event /nowhere/event"),
+        (vec!["build", "/nowhere"], "/nowhere"),
+        (vec!["dev", "/nowhere", "--data", "/tmp"], "/nowhere"),
+        (vec!["serve"], "handlers: it is not set"),
+        (vec!["swerve"], "swerve"),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("hunter2"), "a secret shows: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn build_makes_what_a_host_can_serve() {
+    let out = tempfile::tempdir().unwrap();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-handlers/email-on-register");
+    let output = run(&["build", source, "--out", out.path().to_str().unwrap(), "--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let built: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(built["built"][0]["handler"], "email-on-register");
+    let folder = out.path().join("email-on-register");
+    assert!(folder.join("handler.wasm").is_file() && folder.join("handler.toml").is_file());
+    let left: Vec<_> = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["email-on-register"], "something is left over");
+}

@@ -1,0 +1,15 @@
+//! The command `tidemill` as people run it: its own process, real sockets, real files.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod commands;
+mod crash;
+mod emulator;
+mod handlers;
+mod provider;
+mod tidemill;
