@@ -12,7 +12,7 @@ use tidemill_events::{Delivery, Envelope, Received};
 use tidemill_host::config::Sources;
 use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
-use tidemill_host::runtime::{Captured, Invocation, OutputSink, Stream};
+use tidemill_host::runtime::{Captured, Ending, Invocation, OutputSink, Stream};
 
 use crate::build::{QUOTA, checker};
 use crate::failure::Failure;
@@ -107,8 +107,8 @@ fn read(path: &Path, event_type: &str) -> anyhow::Result<(String, Artifact)> {
 
 fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured: &Captured) -> ExitCode {
     let Invocation { ending, elapsed, peak_memory } = invocation;
-    let outcome = Outcome::of(ending);
-    let answer = outcome.answer();
+    let done = ending == Ending::Done;
+    let answer = Outcome::Ran(ending).answer();
     let lines = captured.take();
     let millis = elapsed.as_secs_f64() * 1e3;
     if crate::wants_json(flags) {
@@ -137,5 +137,5 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
         println!("{}{reason}{after}", answer.outcome);
         println!("{millis:.2} ms, {} KiB of memory, {}@{}", peak_memory >> 10, handler.name, handler.digest);
     }
-    if matches!(outcome, Outcome::Done) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -58,6 +58,14 @@ impl App {
             };
             tokio::task::spawn_blocking(start).await??
         };
+        let snapshot = registry.snapshot();
+        for name in config.handler_values.handlers() {
+            if !snapshot.handlers().any(|handler| handler.name == name) {
+                tracing::warn!(
+                    "handler-config: there are values for the handler {name:?}, which is not loaded; is it misspelt?"
+                );
+            }
+        }
         let dispatcher = Dispatcher::new(Arc::clone(&registry), config.max_in_flight, config.unknown_event_type);
         let ingress = Ingress::new(
             Authenticator::new(config.auth),

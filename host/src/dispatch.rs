@@ -56,7 +56,7 @@ impl Dispatcher {
         span.record("handler", &handler.name);
         let ran = handler.component.invoke(&received, &handler.grant, handler.deadline, Arc::clone(&self.sink)).await;
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
-        Dispatched { outcome: Outcome::of(ran.ending), handler: Some(handler) }
+        Dispatched { outcome: Outcome::Ran(ran.ending), handler: Some(handler) }
     }
 
     fn unrouted(&self, event_type: String) -> Dispatched {

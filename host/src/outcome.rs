@@ -10,22 +10,8 @@ use crate::runtime::{Ending, Fault};
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Its handler finished.
-    Done,
-    /// Its handler wants it again.
-    Retry {
-        /// The handler's reason.
-        reason: String,
-        /// How long the handler wants to wait before.
-        delay: Option<Duration>,
-    },
-    /// Its handler refused it for good. Without a dead-letter topic of the subscription it comes again all the same.
-    Reject {
-        /// The handler's reason.
-        reason: String,
-    },
-    /// Its handler didn't return.
-    Fault(Fault),
+    /// Its handler was run, and ended so.
+    Ran(Ending),
     /// No handler serves its event type, and the configuration says that such events are acknowledged.
     Ignored {
         /// The event type.
@@ -89,29 +75,23 @@ pub struct Answer {
 }
 
 impl Outcome {
-    /// The outcome of an event whose handler was run.
-    #[must_use]
-    pub fn of(ending: Ending) -> Self {
-        match ending {
-            Ending::Done => Self::Done,
-            Ending::Retry { reason, delay } => Self::Retry { reason, delay },
-            Ending::Reject { reason } => Self::Reject { reason },
-            Ending::Fault(fault) => Self::Fault(fault),
-        }
-    }
-
     /// What the sender is told.
     #[must_use]
     pub fn answer(&self) -> Answer {
         let (status, outcome, code, reason) = match self {
-            Self::Done => (StatusCode::NO_CONTENT, "done", "done", String::new()),
+            Self::Ran(Ending::Done) => (StatusCode::NO_CONTENT, "done", "done", String::new()),
             Self::Ignored { event_type } => {
                 let reason = format!("no handler serves the event type {event_type:?}; acknowledged, as configured");
                 (StatusCode::NO_CONTENT, "done", "ignored", reason)
             }
-            Self::Retry { reason, .. } => (StatusCode::SERVICE_UNAVAILABLE, "retry", "retry", reason.clone()),
-            Self::Reject { reason } => (StatusCode::UNPROCESSABLE_ENTITY, "reject", "reject", reason.clone()),
-            Self::Fault(fault) => {
+            Self::Ran(Ending::Retry { reason, .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "retry", "retry", reason.clone())
+            }
+            // Without a dead-letter target of the host's own, the event stays with the broker, whose policy decides.
+            Self::Ran(Ending::Reject { reason }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "reject", "reject", reason.clone())
+            }
+            Self::Ran(Ending::Fault(fault)) => {
                 let (status, code) = fault_status(fault);
                 (status, "fault", code, fault.to_string())
             }
@@ -121,9 +101,11 @@ impl Outcome {
             }
         };
         let retry_after = match self {
-            Self::Retry { delay, .. } => *delay,
+            Self::Ran(Ending::Retry { delay, .. }) => *delay,
             Self::Refused(Refusal::Overloaded(_)) => Some(Duration::from_secs(1)),
-            Self::Done | Self::Reject { .. } | Self::Fault(_) | Self::Ignored { .. } | Self::Refused(_) => None,
+            Self::Ran(Ending::Done | Ending::Reject { .. } | Ending::Fault(_))
+            | Self::Ignored { .. }
+            | Self::Refused(_) => None,
         };
         Answer { status, outcome, code, reason, retry_after }
     }
@@ -161,13 +143,13 @@ mod tests {
 
     #[test]
     fn only_a_finished_handler_or_a_configured_word_acknowledges() {
-        let acknowledged = [Outcome::Done, Outcome::Ignored { event_type: "x".into() }];
+        let acknowledged = [Outcome::Ran(Ending::Done), Outcome::Ignored { event_type: "x".into() }];
         let nacked = [
-            Outcome::Retry { reason: "later".into(), delay: None },
-            Outcome::Reject { reason: "never".into() },
-            Outcome::Fault(Fault::Trap("unreachable".into())),
-            Outcome::Fault(Fault::Deadline(Duration::from_secs(1))),
-            Outcome::Fault(Fault::Memory(1)),
+            Outcome::Ran(Ending::Retry { reason: "later".into(), delay: None }),
+            Outcome::Ran(Ending::Reject { reason: "never".into() }),
+            Outcome::Ran(Ending::Fault(Fault::Trap("unreachable".into()))),
+            Outcome::Ran(Ending::Fault(Fault::Deadline(Duration::from_secs(1)))),
+            Outcome::Ran(Ending::Fault(Fault::Memory(1))),
             Outcome::Refused(Refusal::WrongPath("/".into())),
             Outcome::Refused(Refusal::BodyTooLong(1)),
             Outcome::Refused(Refusal::Unverified(VerifyError::NotSigned)),
@@ -185,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_wished_delay_is_passed_on() {
-        let outcome = Outcome::Retry { reason: "busy".into(), delay: Some(Duration::from_secs(7)) };
+        let outcome = Outcome::Ran(Ending::Retry { reason: "busy".into(), delay: Some(Duration::from_secs(7)) });
         assert_eq!(outcome.answer().retry_after, Some(Duration::from_secs(7)));
     }
 }

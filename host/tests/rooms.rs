@@ -10,7 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("serve", &["app", "config", "server", "telemetry"]),
     ("app", &["auth", "config", "dispatch", "ingress", "registry", "runtime", "server"]),
     ("server", &["ingress"]),
-    ("ingress", &["auth", "dispatch", "outcome", "telemetry"]),
+    ("ingress", &["auth", "dispatch", "outcome", "runtime", "telemetry"]),
     ("auth", &["config", "outcome"]),
     ("dispatch", &["config", "outcome", "registry", "runtime"]),
     ("registry", &["config", "runtime"]),

@@ -40,6 +40,11 @@ impl HandlerValues {
             .map(String::as_str)
     }
 
+    /// The handlers that flags or the file name.
+    pub fn handlers(&self) -> impl Iterator<Item = &str> {
+        [&self.flags, &self.file].into_iter().flat_map(|values| values.keys().map(String::as_str))
+    }
+
     /// The keys that flags or the file name for a handler.
     pub fn keys(&self, handler: &str) -> impl Iterator<Item = &str> {
         [&self.flags, &self.file]

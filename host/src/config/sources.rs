@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
@@ -31,7 +31,8 @@ pub(super) struct Given {
 }
 
 impl Sources {
-    /// Gathers from flags, from variables, and from the file that one of them names, or `tidemill.toml` in `folder`.
+    /// Gathers from flags, from variables, and from the file that one of them names, else from `tidemill.toml` in
+    /// `folder` where there is one.
     #[must_use]
     pub fn gather(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>, folder: &Path) -> Self {
         let variables: BTreeMap<String, String> =
@@ -85,7 +86,7 @@ impl Sources {
     }
 
     fn take_file(&mut self, named: Option<&String>, folder: &Path) {
-        let path = named.map_or_else(|| folder.join(DEFAULT_FILE), |path| folder.join(path));
+        let path = named.map_or_else(|| folder.join(DEFAULT_FILE), PathBuf::from);
         let shown = path.display().to_string();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

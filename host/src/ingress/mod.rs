@@ -18,8 +18,8 @@ pub use body::BodyLimits;
 pub use respond::{HANDLER_HEADER, Response};
 
 use crate::auth::Authenticator;
-use crate::dispatch::{Dispatched, Dispatcher};
-use crate::outcome::{Outcome, Refusal};
+use crate::dispatch::Dispatcher;
+use crate::outcome::Refusal;
 use crate::telemetry::TraceContext;
 
 /// Where deliveries go.
@@ -139,10 +139,4 @@ fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
         span.record("trace_sampled", trace.sampled);
     }
     span
-}
-
-impl From<Outcome> for Dispatched {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, handler: None }
-    }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::dispatch::Dispatched;
 use crate::outcome::{Answer, Outcome, Refusal};
+use crate::runtime::Ending;
 
 /// What the host answers with.
 pub type Response = hyper::Response<Full<Bytes>>;
@@ -43,15 +44,15 @@ pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
         };
     }
     match &dispatched.outcome {
-        Outcome::Done => line!(info, "done"),
+        Outcome::Ran(Ending::Done) => line!(info, "done"),
         Outcome::Ignored { .. } => line!(warn, "{reason}"),
-        Outcome::Retry { .. } | Outcome::Refused(_) => line!(warn, "{outcome}: {reason}"),
-        Outcome::Reject { .. } => line!(
+        Outcome::Ran(Ending::Retry { .. }) | Outcome::Refused(_) => line!(warn, "{outcome}: {reason}"),
+        Outcome::Ran(Ending::Reject { .. }) => line!(
             error,
             "reject: {reason}; there is no dead-letter target, so the event is not acknowledged and comes again until \
              the subscription's own policy takes it"
         ),
-        Outcome::Fault(_) => line!(error, "fault: {reason}"),
+        Outcome::Ran(Ending::Fault(_)) => line!(error, "fault: {reason}"),
     }
 }
 
