@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
-use crate::ingress::{BodyLimits, Ingress};
+use crate::ingress::{BodyLimits, Ingress, Stage};
 use crate::registry::{FolderWatch, Registry, WatchError};
 use crate::runtime::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 use crate::server::{self, Drained, ServerLimits};
@@ -91,10 +91,10 @@ impl App {
     /// Serves on `listener` until `shutdown` comes, then finishes what it holds.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Drained {
         let ingress = Arc::clone(&self.ingress);
-        ingress.set_ready(true);
+        ingress.enter(Stage::Ready);
         let shutdown = async {
             shutdown.await;
-            ingress.set_ready(false);
+            ingress.enter(Stage::ShuttingDown);
             tracing::info!("shutting down: taking nothing new, finishing what is in flight");
         };
         let answer = {

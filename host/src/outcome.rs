@@ -39,6 +39,9 @@ pub enum Refusal {
     /// The connection broke before the body's end.
     #[error("the body broke off: {0}")]
     BodyCut(String),
+    /// The shutdown began before the body was here.
+    #[error("the host is shutting down, and the body was not here yet")]
+    ShuttingDown,
     /// The body is no envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
@@ -126,6 +129,7 @@ fn refusal_status(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::BodyTooLong(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-long"),
         Refusal::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow"),
         Refusal::BodyCut(_) => (StatusCode::BAD_REQUEST, "body-cut"),
+        Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
         Refusal::Envelope(_) => (StatusCode::BAD_REQUEST, "malformed-envelope"),
         Refusal::Unverified(VerifyError::NotSigned) => (StatusCode::UNAUTHORIZED, "not-signed"),
         Refusal::Unverified(VerifyError::MalformedSignature(_)) => (StatusCode::UNAUTHORIZED, "malformed-signature"),

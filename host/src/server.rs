@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::Request;
@@ -18,6 +19,9 @@ use crate::ingress::Response;
 
 /// How long to wait before accepting again when the system has no descriptors or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long, once the shutdown has begun, a connection may go without a request being answered before it is closed: a
+/// sender that has stopped in the middle of a request's head must not hold the end up.
+const IDLE_AT_END: Duration = Duration::from_secs(1);
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 1000;
 
@@ -89,6 +93,22 @@ where
     }
 }
 
+/// Counts a request from its head to its answer, also where the connection breaks in between.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 type Place = Option<tokio::sync::OwnedSemaphorePermit>;
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, Place)> {
@@ -105,9 +125,16 @@ where
 {
     // An answer is small and whole: waiting to fill a packet (Nagle) would only add the peer's delayed ACK to it.
     _ = stream.set_nodelay(true);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
     let service = service_fn(move |request| {
+        let request_under_way = UnderWay::new(&counted);
         let answering = answer(request);
-        async move { Ok::<_, Infallible>(answering.await) }
+        async move {
+            let response = answering.await;
+            drop(request_under_way);
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
@@ -124,7 +151,13 @@ where
         served = connection.as_mut() => served,
         () = closing => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            loop {
+                match tokio::time::timeout(IDLE_AT_END, connection.as_mut()).await {
+                    Ok(served) => break served,
+                    Err(_) if requests.load(Ordering::Relaxed) == 0 => return,
+                    Err(_) => {}
+                }
+            }
         }
     };
     if let Err(error) = served {

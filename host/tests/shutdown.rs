@@ -17,6 +17,8 @@ use hyper::{Method, StatusCode};
 use serde_json::json;
 use tidemill_host::server::Drained;
 use tidemill_test_artifacts::{EMPTY, SCRIPTED};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 async fn drains(http2: bool) {
@@ -63,6 +65,25 @@ async fn what_outlives_the_grace_time_is_cut_and_reported() {
     host.begin_shutdown();
     assert_eq!(host.drained().await, Drained::Cut(1));
     assert!(cut.await.unwrap().is_err(), "an event that was cut must not be acknowledged");
+}
+
+/// Senders that stop in the middle of a head, or of a body, or that say nothing, don't hold the end up.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_request_does_not_hold_the_end_up() {
+    let mut host = TestHost::start(&[]).await;
+    let mut streams = Vec::new();
+    for said in ["", "POST /eve", "POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"] {
+        let mut stream = TcpStream::connect(host.address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    // Another request, answered after those have come, so that the host has them.
+    assert_eq!(host.request(Method::GET, "/livez", vec![]).await.status, StatusCode::OK);
+    host.begin_shutdown();
+    assert_eq!(host.drained().await, Drained::Fully);
+    let mut answer = String::new();
+    streams[2].read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
 }
 
 /// The binary itself: takes PORT and SIGTERM as a container platform gives them, and ends with 0.

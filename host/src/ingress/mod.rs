@@ -4,12 +4,12 @@ mod body;
 mod respond;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use tidemill_events::{Envelope, Received, Verified, Verifier};
+use tokio::sync::watch;
 use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
@@ -35,12 +35,23 @@ pub struct Ingress {
     verifier: Verifier,
     body: BodyLimits,
     dispatcher: Arc<Dispatcher>,
-    ready: AtomicBool,
+    stage: watch::Sender<Stage>,
     clock: fn() -> SystemTime,
 }
 
+/// How far the host has come, as `/readyz` tells it. Deliveries are taken at every stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Not serving yet.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Finishing what it holds.
+    ShuttingDown,
+}
+
 impl Ingress {
-    /// An ingress that is not ready yet; see [`Self::set_ready`]. `clock` is the wall clock.
+    /// An ingress that is starting; see [`Self::enter`]. `clock` is the wall clock.
     #[must_use]
     pub fn new(
         auth: Authenticator,
@@ -49,12 +60,17 @@ impl Ingress {
         dispatcher: Arc<Dispatcher>,
         clock: fn() -> SystemTime,
     ) -> Self {
-        Self { auth, verifier, body, dispatcher, ready: AtomicBool::new(false), clock }
+        Self { auth, verifier, body, dispatcher, stage: watch::Sender::new(Stage::Starting), clock }
     }
 
-    /// Says what `/readyz` is to answer. Deliveries are taken either way.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
+    /// Says that the host has come to this stage.
+    pub fn enter(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+    }
+
+    async fn shutdown(&self) {
+        // The sender is this very ingress, so the channel is open for as long as anybody waits.
+        _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::ShuttingDown).await;
     }
 
     /// Answers one request. A query is passed over: Eventarc and others add their own.
@@ -62,10 +78,11 @@ impl Ingress {
         match (request.method(), request.uri().path()) {
             (&Method::POST, EVENTS) => self.deliver(request).await,
             (&Method::GET | &Method::HEAD, LIVENESS) => respond::health(true, "alive"),
-            (&Method::GET | &Method::HEAD, READINESS) => {
-                let ready = self.ready.load(Ordering::Relaxed);
-                respond::health(ready, if ready { "ready" } else { "not ready: starting or shutting down" })
-            }
+            (&Method::GET | &Method::HEAD, READINESS) => match *self.stage.borrow() {
+                Stage::Ready => respond::health(true, "ready"),
+                Stage::Starting => respond::health(false, "starting"),
+                Stage::ShuttingDown => respond::health(false, "shutting down"),
+            },
             (method, EVENTS) => respond::refused(Refusal::WrongMethod(method.clone()), Some("POST")),
             (method, LIVENESS | READINESS) => respond::refused(Refusal::WrongMethod(method.clone()), Some("GET, HEAD")),
             (_, path) => respond::refused(Refusal::WrongPath(path.to_owned()), None),
@@ -103,7 +120,7 @@ impl Ingress {
     ) -> Result<Verified<Received>, (String, Refusal)> {
         let nameless = |refusal| (fallback_id.to_owned(), refusal);
         self.auth.authenticate(request.headers()).map_err(nameless)?;
-        let body = self.body.read(request).await.map_err(nameless)?;
+        let body = self.body.read(request, self.shutdown()).await.map_err(nameless)?;
         let mut envelope = Envelope::decode(&body).map_err(|error| nameless(error.into()))?;
         if envelope.delivery.message_id.is_empty() {
             fallback_id.clone_into(&mut envelope.delivery.message_id);
