@@ -1,0 +1,71 @@
+//! The project's own commands, `cargo xtask COMMAND`: what a newcomer, a CI machine and a release need.
+
+mod children;
+mod demo;
+mod http;
+mod image;
+mod interrupt;
+mod setup;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use image::Work;
+use test::Part;
+
+const HELP: &str = "\
+The project's own commands
+
+Usage: cargo xtask COMMAND
+
+  demo            Builds everything, starts the local loop and the example API, and plays a scenario: a user registers,
+                  changes a name, likes a post, and a handler is swapped while it runs. Stays until Ctrl-C
+  demo --once     The same, and ends after the scenario: 0 where every step happened, 1 where one did not
+  test            Everything that CI checks: format, lints and tests, of the host's workspace and of the guests'
+  test --only P   One part of it: fmt, clippy or test
+  image           Builds the Dockerfile with buildah, over base images made on this machine, and runs the container once.
+                  For Debian without a Docker engine, as root. With Docker: docker build --tag tidemill-host .
+  image --bases   Only makes the base images
+  image --run     Only runs the image that was built before
+  help            This text
+
+Each command first sets up what is missing.
+
+Example: cargo xtask demo --once
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match arguments.as_slice() {
+        [.., "help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        ["demo"] => demo::main(false),
+        ["demo", "--once"] => demo::main(true),
+        ["test"] => test::main(&Part::ALL),
+        ["test", "--only", part] => match Part::named(part) {
+            Some(part) => test::main(&[part]),
+            None => return misused(&format!("test --only {part}: there are the parts fmt, clippy and test")),
+        },
+        ["image"] => image::main(Work::All),
+        ["image", "--bases"] => image::main(Work::Bases),
+        ["image", "--run"] => image::main(Work::Run),
+        [] => return misused("a command is missing"),
+        other => return misused(&format!("there is no command `{}`", other.join(" "))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn misused(sentence: &str) -> ExitCode {
+    eprintln!("xtask: {sentence}\n\n{HELP}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,75 @@
+//! What the commands need on a machine: looked for, and added where that is possible.
+
+use anyhow::{Context, Result, bail};
+
+use crate::tools::{output, program, root, run, succeeds, variable};
+
+/// What guests are compiled for.
+pub(crate) const GUEST_TARGET: &str = "wasm32-wasip2";
+
+/// Whether a CI machine runs this: there, whatever can't be checked is a failure.
+pub(crate) fn in_ci() -> bool {
+    variable("CI").as_deref() == Some("true")
+}
+
+/// Sees to it that guests can be compiled.
+///
+/// The toolchain file names the target, but rustup follows it only where it may install by itself
+/// (`RUSTUP_AUTO_INSTALL`).
+pub(crate) fn guest_target() -> Result<()> {
+    let folder = output(program("rustc", &root()).args(["--print", "target-libdir", "--target", GUEST_TARGET]))?;
+    if std::path::Path::new(&folder).is_dir() {
+        return Ok(());
+    }
+    println!("The target {GUEST_TARGET} is missing: adding it");
+    run(program("rustup", &root()).args(["target", "add", GUEST_TARGET]))
+        .with_context(|| format!("the Rust target {GUEST_TARGET} is missing and could not be added; see rustup.rs"))
+}
+
+/// Sees to it that there are `cargo fmt` and `cargo clippy`.
+pub(crate) fn lint_tools() -> Result<()> {
+    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !succeeds(program("cargo", &root()).args([tool, "--version"])) {
+            println!("The component {component} is missing: adding it");
+            run(program("rustup", &root()).args(["component", "add", component])).with_context(|| {
+                format!("the Rust component {component} is missing and could not be added; see rustup.rs")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails where there is no C compiler. Rust needs one to link, and two of the dependencies have C in them.
+pub(crate) fn c_compiler() -> Result<()> {
+    let compiler = variable("CC").unwrap_or_else(|| "cc".to_owned());
+    if succeeds(program(&compiler, &root()).arg("--version")) {
+        return Ok(());
+    }
+    bail!(
+        "there is no C compiler (`{compiler}`), which linking, SQLite and ring need: \
+         on Debian and Ubuntu, apt-get install gcc libc6-dev; on macOS, xcode-select --install"
+    )
+}
+
+/// Says whether the tests that need the Pub/Sub emulator will run. In CI they must.
+///
+/// It can't be set up from here: Google publishes it through gcloud alone, in an apt repository of its own.
+pub(crate) fn emulator() -> Result<()> {
+    if let Some(host) = variable("PUBSUB_EMULATOR_HOST") {
+        println!("Pub/Sub emulator: the one at {host}");
+        return Ok(());
+    }
+    // The emulator's own folder: gcloud explains and completes the command for it whether it is there or not.
+    let sdk = output(program("gcloud", &root()).args(["info", "--format=value(installation.sdk_root)"]));
+    let missing = match sdk {
+        Ok(sdk) if std::path::Path::new(&sdk).join("platform/pubsub-emulator").is_dir() => None,
+        Ok(_) => Some("gcloud has no component pubsub-emulator: gcloud components install pubsub-emulator"),
+        Err(_) => Some("there is no gcloud: see cloud.google.com/sdk, then gcloud components install pubsub-emulator"),
+    };
+    match missing {
+        None => println!("Pub/Sub emulator: gcloud's"),
+        Some(missing) if in_ci() => bail!("CI is true, so the tests with the Pub/Sub emulator must run, but {missing}"),
+        Some(missing) => println!("Pub/Sub emulator: none, so the tests that need it will be SKIPPED; {missing}"),
+    }
+    Ok(())
+}

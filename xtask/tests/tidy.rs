@@ -1,0 +1,45 @@
+//! What keeps the pages and the tree together.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file longer than this is two.
+const CEILING: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn what_the_architecture_page_names_exists() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named: Vec<_> = quoted.filter(|text| text.contains('/') && !text.contains([' ', ':', '*'])).collect();
+    assert!(named.len() > 20, "only {} paths: is the page still of this form?", named.len());
+    for path in named {
+        assert!(root().join(path).exists(), "ARCHITECTURE.md names `{path}`, which doesn't exist");
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_the_ceiling() {
+    let mut looked_at = 0;
+    let mut folders: Vec<PathBuf> = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.') && name != "target" {
+                    folders.push(path);
+                }
+            } else if name.ends_with(".rs") {
+                let lines = fs::read_to_string(&path).unwrap().lines().count();
+                assert!(lines <= CEILING, "{} has {lines} lines, more than {CEILING}: split it", path.display());
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 50, "only {looked_at} files seen");
+}
