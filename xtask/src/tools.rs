@@ -8,21 +8,24 @@ use anyhow::{Context, Result, bail};
 
 /// What `cargo run` sets for this process and a cargo below it must not see: build scripts such as ring's ask for them,
 /// so with these the same crates would be built again each time that a plain `cargo build` takes turns with a command.
-const OWN_VARIABLES: [&str; 14] = [
+const OWN_VARIABLES: [&str; 17] = [
     "CARGO",
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
     "CARGO_PKG_AUTHORS",
     "CARGO_PKG_DESCRIPTION",
     "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
     "CARGO_PKG_NAME",
+    "CARGO_PKG_README",
     "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
     "CARGO_PKG_VERSION",
     "CARGO_PKG_VERSION_MAJOR",
     "CARGO_PKG_VERSION_MINOR",
     "CARGO_PKG_VERSION_PATCH",
     "CARGO_PKG_VERSION_PRE",
-    "LD_LIBRARY_PATH",
 ];
 
 /// The root of the repository.

@@ -51,7 +51,8 @@ pub(crate) fn main(once: bool) -> Result<()> {
     let mut api = Api::start(&interrupt, &programs.user_api, &dev, ports.api, &folder)?;
     story.tell(&format!("user-api, process {}: http://127.0.0.1:{}", api.pid(), ports.api));
 
-    scenario::play(&story, &interrupt, &mut dev, &mut api, &workshop)?;
+    scenario::play(&story, &interrupt, &mut dev, &mut api, &workshop)
+        .with_context(|| format!("the demo did not get through; its logs are in {}", folder.display()))?;
 
     if !once {
         where_to_look(&story, &ports, &workshop, &folder);
