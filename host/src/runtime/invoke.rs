@@ -9,6 +9,9 @@ use super::bindings::{self, events};
 use super::state::GuestState;
 use super::{Component, Grant, OutputSink};
 
+/// What of a guest's reason is kept, in bytes: it goes into the log and the answer.
+const MAX_REASON: usize = 4 << 10;
+
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -91,10 +94,19 @@ async fn call(component: &Component, store: &mut Store<GuestState>, received: &R
     Ok(match answer {
         Ok(()) => Ending::Done,
         Err(bindings::Failure::Retry(retry)) => {
-            Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
+            Ending::Retry { reason: bounded(retry.reason), delay: retry.delay_ms.map(Duration::from_millis) }
         }
-        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
+        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: bounded(rejection.reason) },
     })
+}
+
+fn bounded(mut reason: String) -> String {
+    if reason.len() > MAX_REASON {
+        reason.truncate(reason.floor_char_boundary(MAX_REASON));
+        reason.push('…');
+        reason.shrink_to_fit();
+    }
+    reason
 }
 
 fn to_guest(received: &Received) -> events::Event {
@@ -140,4 +152,16 @@ fn describe_trap(error: &wasmtime::Error) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_between_two_characters() {
+        assert_eq!(bounded("short".into()), "short");
+        let cut = bounded("ä".repeat(MAX_REASON));
+        assert!(cut.ends_with("ä…") && cut.len() <= MAX_REASON + "…".len(), "{} bytes", cut.len());
+    }
 }
