@@ -99,7 +99,9 @@ fn build(workspace: &Path, built: &Path) -> Result<()> {
         .current_dir(workspace)
         .args(["build", "--release", "--workspace", "--target", TARGET, "--target-dir"])
         .arg(built);
-    for (name, _) in env::vars_os().filter(|(name, _)| describes_the_outer_build(name)) {
+    #[expect(clippy::disallowed_methods, reason = "what the outer cargo has set is found in the environment")]
+    let outer = env::vars_os();
+    for (name, _) in outer.filter(|(name, _)| describes_the_outer_build(name)) {
         cargo.env_remove(name);
     }
     let status = cargo.status()?;

@@ -98,6 +98,16 @@ fn each_wrong_form_is_refused_by_name() {
         let error = refused(body);
         assert!(error.contains(says), "{body}: {error}");
     }
+    for (field, long) in [
+        ("message.messageId", format!(r#"{{"message":{{"messageId":"{}"}}}}"#, "x".repeat(1025))),
+        ("a name", format!(r#"{{"message":{{"attributes":{{"{}":""}}}}}}"#, "x".repeat(257))),
+        ("a value", format!(r#"{{"message":{{"attributes":{{"a":"{}"}}}}}}"#, "x".repeat(1025))),
+        ("subscription", format!(r#"{{"message":{{}},"subscription":"{}"}}"#, "x".repeat(1025))),
+        ("message.publishTime", format!(r#"{{"message":{{"publishTime":"{}"}}}}"#, "x".repeat(5000))),
+    ] {
+        let error = refused(&long);
+        assert!(error.contains(field) && error.len() < 500, "{error}");
+    }
     let deep = format!("{{\"message\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert!(refused(&deep).contains("no push envelope"));
 }
@@ -105,10 +115,10 @@ fn each_wrong_form_is_refused_by_name() {
 prop_compose! {
     fn any_envelope()(
         data in any::<Vec<u8>>(),
-        attributes in prop::collection::btree_map(any::<String>(), any::<String>(), 0..5),
+        attributes in prop::collection::btree_map("\\PC{0,60}", "\\PC{0,200}", 0..5),
         ordering_key in prop::option::of("[^\0]{1,20}"),
-        message_id in any::<String>(),
-        subscription in any::<String>(),
+        message_id in "\\PC{0,200}",
+        subscription in "\\PC{0,200}",
         attempt in any::<Option<u32>>(),
         publish_nanos in prop::option::of(0..4_000_000_000_000_000_000u64),
     ) -> Envelope {

@@ -101,12 +101,12 @@ impl App {
             let ingress = Arc::clone(&self.ingress);
             move |request| Arc::clone(&ingress).answer(request)
         };
-        let drained = server::serve(listener, self.limits, answer, shutdown).await;
+        let drained = server::serve(listener, self.limits, answer, shutdown, self.ingress.finished()).await;
         match drained {
             Drained::Fully => tracing::info!("every delivery has its answer; ending"),
             Drained::Cut(connections) => tracing::error!(
                 connections,
-                "the grace time is over: {connections} connections cut; their events were not acknowledged and come again"
+                "the grace time is over, with {connections} connections open: what they waited for was not acknowledged and comes again"
             ),
         }
         drained

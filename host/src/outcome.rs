@@ -7,6 +7,9 @@ use tidemill_events::{EnvelopeError, VerifyError};
 
 use crate::runtime::{Ending, Fault};
 
+/// The longest reason that is told, in bytes.
+const MAX_REASON: usize = 4 << 10;
+
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Outcome {
@@ -110,8 +113,18 @@ impl Outcome {
             | Self::Ignored { .. }
             | Self::Refused(_) => None,
         };
-        Answer { status, outcome, code, reason, retry_after }
+        Answer { status, outcome, code, reason: clipped(reason), retry_after }
     }
+}
+
+/// A reason may quote what a stranger sent, and goes into the log and the answer.
+fn clipped(mut reason: String) -> String {
+    if reason.len() > MAX_REASON {
+        reason.truncate(reason.floor_char_boundary(MAX_REASON));
+        reason.push('…');
+        reason.shrink_to_fit();
+    }
+    reason
 }
 
 fn fault_status(fault: &Fault) -> (StatusCode, &'static str) {
@@ -167,6 +180,13 @@ mod tests {
             assert!(answer.status.is_client_error() || answer.status.is_server_error(), "{answer:?}");
             assert!(!answer.reason.is_empty(), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_two_characters() {
+        assert_eq!(clipped("short".into()), "short");
+        let cut = clipped("ä".repeat(MAX_REASON));
+        assert!(cut.ends_with("ä…") && cut.len() <= MAX_REASON + "…".len(), "{} bytes", cut.len());
     }
 
     #[test]

@@ -27,16 +27,23 @@ pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, Str
         }
     };
     telemetry::init(&config.log);
-    let served = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(&config)));
+    let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
+    let served = served.and_then(|runtime| {
+        let served = runtime.block_on(run(&config));
+        // What still blocks a thread, such as the look-up of a name or the compiling of a handler, has nobody left who
+        // waits for it; the end must not wait either.
+        runtime.shutdown_background();
+        served
+    });
     match served {
         Ok(Drained::Fully) => ExitCode::SUCCESS,
         Ok(Drained::Cut(_)) => ExitCode::FAILURE,
         Err(error) => {
-            tracing::error!("{error:#}");
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::error!("{error:#}");
+            } else {
+                eprintln!("tidemill: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -49,7 +56,12 @@ async fn run(config: &Config) -> anyhow::Result<Drained> {
         anyhow::anyhow!("can't listen on {}: {error}; choose another with --port or --address", config.listen)
     })?;
     let address = listener.local_addr()?;
-    let app = App::build(config).await?;
+    let mut shutdown = Box::pin(shutdown);
+    let app = tokio::select! {
+        app = App::build(config) => app?,
+        // Nothing was taken yet, so there is nothing to finish.
+        () = &mut shutdown => return Ok(Drained::Fully),
+    };
     let handlers = app.registry().snapshot().handlers().count();
     tracing::info!(%address, handlers, "serving POST /events on {address}");
     Ok(app.serve(listener, shutdown).await)

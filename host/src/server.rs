@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::Request;
@@ -46,12 +46,13 @@ pub enum Drained {
 }
 
 /// Serves HTTP/1 and HTTP/2 without TLS on `listener` until `shutdown` comes, then takes nothing new, finishes what it
-/// has, and returns.
+/// has, waits for `finished` too, and returns.
 pub async fn serve<A, F>(
     listener: TcpListener,
     limits: ServerLimits,
     answer: A,
     shutdown: impl Future<Output = ()>,
+    finished: impl Future<Output = ()>,
 ) -> Drained
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -86,8 +87,11 @@ where
     // Closed first, so that the platform sends elsewhere what comes from now on.
     drop(listener);
     _ = closing.send(true);
-    let finished = tokio::time::timeout(limits.grace, async { while connections.join_next().await.is_some() {} }).await;
-    match finished {
+    let ended = tokio::time::timeout(limits.grace, async {
+        while connections.join_next().await.is_some() {}
+        finished.await;
+    });
+    match ended.await {
         Ok(()) => Drained::Fully,
         Err(_) => Drained::Cut(connections.len()),
     }
@@ -126,8 +130,10 @@ where
     // An answer is small and whole: waiting to fill a packet (Nagle) would only add the peer's delayed ACK to it.
     _ = stream.set_nodelay(true);
     let requests = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&requests);
+    let (counted, spoken) = (Arc::clone(&requests), Arc::new(AtomicBool::new(false)));
+    let has_spoken = Arc::clone(&spoken);
     let service = service_fn(move |request| {
+        spoken.store(true, Ordering::Relaxed);
         let request_under_way = UnderWay::new(&counted);
         let answering = answer(request);
         async move {
@@ -142,20 +148,31 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(Some(limits.head_timeout));
+        .keep_alive_interval(Some(limits.head_timeout))
+        .keep_alive_timeout(limits.head_timeout);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
+    // hyper begins to count once it knows which HTTP is spoken: who says nothing, or half of a preface, is silent here.
+    let silent = async {
+        tokio::time::sleep(limits.head_timeout).await;
+        if has_spoken.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     // The guard that `wait_for` gives must not live on across the next await.
     let closing = async { _ = closed.wait_for(|closed| *closed).await };
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = silent => return,
         () = closing => {
             connection.as_mut().graceful_shutdown();
+            let mut was_idle = false;
             loop {
-                match tokio::time::timeout(IDLE_AT_END, connection.as_mut()).await {
+                match tokio::time::timeout(IDLE_AT_END / 2, connection.as_mut()).await {
                     Ok(served) => break served,
-                    Err(_) if requests.load(Ordering::Relaxed) == 0 => return,
-                    Err(_) => {}
+                    // Idle twice in a row: an answer that was made just before the first look is sent by the second.
+                    Err(_) if was_idle && requests.load(Ordering::Relaxed) == 0 => return,
+                    Err(_) => was_idle = requests.load(Ordering::Relaxed) == 0,
                 }
             }
         }

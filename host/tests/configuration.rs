@@ -53,7 +53,7 @@ fn a_file_can_hold_everything() {
     let file = r#"
         handlers = "./handlers"
         auth = "none"
-        accept = ["v1"]
+        accept = "v1, v2"
         signing-keys = ["k1=a", "k2=b"]
         grace = "5s"
         max-body = "1MiB"
@@ -96,7 +96,7 @@ fn all_problems_are_told_together_each_with_its_field_and_source() {
         "grace (flag --grace): \"9\" is no time",
         "max-body (variable TIDEMILL_MAX_BODY): \"16MB\" is no size",
         "auth (variable TIDEMILL_AUTH): \"oidc\" is not in this version",
-        "tidemill.toml): \"0\" is no whole number above 0",
+        "tidemill.toml): \"0\" is no whole number from 1 to 4096",
         "tidemill.toml): there is no such setting",
         "tidemill.toml): \"here\" is no IP address",
         "handlers: it is not set",
@@ -116,6 +116,14 @@ fn secrets_are_never_repeated() {
     assert!(told.len() == 2 && !told.concat().contains("hunter"), "{told:?}");
     let config = read(&LEAST).unwrap();
     assert!(!format!("{:?}", config.keys).contains("=a"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_line_and_never_quoted() {
+    for file in ["port = 1\nsigning-keys = \"k=hunter2\"\nsigning-keys = \"k=hunter3\"\n", "\n\nproject = hunter2\n"] {
+        let told = problems(&Given { file, ..LEAST }).concat();
+        assert!(told.contains("in line 3") && !told.contains("hunter"), "{told}");
+    }
 }
 
 #[test]

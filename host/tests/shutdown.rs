@@ -67,6 +67,41 @@ async fn what_outlives_the_grace_time_is_cut_and_reported() {
     assert!(cut.await.unwrap().is_err(), "an event that was cut must not be acknowledged");
 }
 
+/// Who hangs up doesn't end what was begun: the handler finishes, the log tells its outcome, and the end waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_hangs_up_leaves_its_event_to_be_finished() {
+    let mut host = TestHost::start(&[("scripted", SCRIPT, &wasm(SCRIPTED))]).await;
+    let envelope = signed("script", json!([{ "stdout": "left alone" }, { "sleep_ms": 1500 }]).to_string().as_bytes());
+    let body = envelope.encode();
+    let mut stream = TcpStream::connect(host.address).await.unwrap();
+    let head = format!("POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    host.until("begun", |_| !log::lines(|line| line["message"] == "left alone").is_empty()).await;
+    drop(stream);
+    host.begin_shutdown();
+    assert_eq!(host.drained().await, Drained::Fully);
+    let ends: Vec<_> = log::of_message(&envelope.delivery.message_id)
+        .into_iter()
+        .filter(|line| line["outcome"].is_string())
+        .map(|line| line["code"].clone())
+        .collect();
+    assert_eq!(ends, ["done"]);
+}
+
+/// A place is not kept for who connects and says nothing, or no more than the beginning of a preface.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_lose_their_places() {
+    let host = TestHost::start_with(&[], |config| {
+        config.max_connections = 2;
+        config.body_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let _silent = TcpStream::connect(host.address).await.unwrap();
+    let mut half = TcpStream::connect(host.address).await.unwrap();
+    half.write_all(b"PRI * HTT").await.unwrap();
+    assert_eq!(host.request(Method::GET, "/livez", vec![]).await.status, StatusCode::OK);
+}
+
 /// Senders that stop in the middle of a head, or of a body, or that say nothing, don't hold the end up.
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_request_does_not_hold_the_end_up() {

@@ -25,10 +25,25 @@ pub enum WrappedError {
     /// The publish time is no time.
     #[error("the field `message.publishTime`: {0}")]
     PublishTime(#[from] TimestampError),
+    /// A field is longer than Pub/Sub makes it. Its text is not repeated.
+    #[error("the field `{field}` has {found} bytes, and Pub/Sub's has {most} at most")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// How long it is.
+        found: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// The two spellings of a field say different things, so that two readers could disagree.
     #[error("the fields `message.{0}` and `message.{1}` differ")]
     Conflict(&'static str, &'static str),
 }
+
+/// Bytes of an attribute's name. Source: "Quotas and limits" in the Pub/Sub documentation, as the next.
+const MAX_NAME: usize = 256;
+/// Bytes of an attribute's value, of an ordering key, and more than of any id.
+const MAX_TEXT: usize = 1024;
 
 #[derive(serde::Deserialize)]
 struct Body<'a> {
@@ -62,10 +77,18 @@ pub(super) fn decode(body: &[u8]) -> Result<Envelope, WrappedError> {
     let Body { message, subscription, delivery_attempt } = serde_json::from_slice(body)?;
     let message_id = one_of("messageId", message.message_id, "message_id", message.message_id_snake)?;
     let publish_time = one_of("publishTime", message.publish_time, "publish_time", message.publish_time_snake)?;
+    let attributes = message.attributes.map(|a| a.0).unwrap_or_default();
+    within("message.messageId", message_id.as_deref(), MAX_TEXT)?;
+    within("subscription", subscription.as_deref(), MAX_TEXT)?;
+    within("message.orderingKey", message.ordering_key.as_deref(), MAX_TEXT)?;
+    for (name, value) in &attributes {
+        within("message.attributes (a name)", Some(name), MAX_NAME)?;
+        within("message.attributes (a value)", Some(value), MAX_TEXT)?;
+    }
     Ok(Envelope {
         message: Message {
             data: message.data.map_or_else(|| Ok(Vec::new()), |text| STANDARD.decode(text.as_bytes()))?,
-            attributes: message.attributes.map(|a| a.0).unwrap_or_default(),
+            attributes,
             ordering_key: message.ordering_key.filter(|key| !key.is_empty()),
         },
         delivery: Delivery {
@@ -75,6 +98,14 @@ pub(super) fn decode(body: &[u8]) -> Result<Envelope, WrappedError> {
             publish_time: publish_time.filter(|t| !t.is_empty()).map(|t| parse_rfc3339(&t)).transpose()?,
         },
     })
+}
+
+/// Ids, names and attributes go into logs, headers and answers, so a stranger must not make them megabytes.
+fn within(field: &'static str, text: Option<&str>, most: usize) -> Result<(), WrappedError> {
+    match text.map(str::len) {
+        Some(found) if found > most => Err(WrappedError::TooLong { field, found, most }),
+        _ => Ok(()),
+    }
 }
 
 fn one_of(
@@ -143,7 +174,7 @@ impl<'de> Visitor<'de> for AttributesVisitor {
             match attributes.entry(name) {
                 Entry::Vacant(entry) => _ = entry.insert(value),
                 Entry::Occupied(entry) => {
-                    return Err(de::Error::custom(format_args!("the attribute {:?} stands twice", entry.key())));
+                    return Err(de::Error::custom(format_args!("the attribute {:.64?} stands twice", entry.key())));
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(super) fn read(path: &str, text: &str, problems: &mut Vec<Problem>) -> FileV
     let table: BTreeMap<String, toml::Value> = match toml::from_str(text) {
         Ok(table) => table,
         Err(error) => {
-            problem("config", format!("it is no TOML: {error}"));
+            problem("config", format!("it is no TOML: {}", toml_error(text, &error)));
             return values;
         }
     };
@@ -43,6 +43,13 @@ pub(super) fn read(path: &str, text: &str, problems: &mut Vec<Problem>) -> FileV
         }
     }
     values
+}
+
+/// What is wrong and where, in one line and without the line itself, which may hold a secret.
+fn toml_error(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("{} in line {line}", error.message().replace('\n', " "))
 }
 
 fn texts(value: toml::Value) -> Option<Vec<String>> {

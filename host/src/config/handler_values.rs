@@ -31,6 +31,14 @@ impl HandlerValues {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Replaces every value, from whatever source, by what `change` makes of it.
+    pub fn map_values(&mut self, change: impl Fn(&str) -> String) {
+        let named = [&mut self.flags, &mut self.file].into_iter().flat_map(BTreeMap::values_mut);
+        for value in named.flat_map(BTreeMap::values_mut).chain(self.variables.values_mut()) {
+            *value = change(value);
+        }
+    }
+
     /// The value for a handler's key: from a flag, else from its variable, else from the file.
     #[must_use]
     pub fn get(&self, handler: &str, key: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 //! [`SETTINGS`] is the one list of what can be set; flags, variables, keys of the file and the reference in `docs/` all
 //! come from it. [`Sources`] gathers raw texts, [`Config::read`] makes types of them and reports all problems together.
 
+mod bounds;
 mod file;
 mod handler_values;
 mod parse;

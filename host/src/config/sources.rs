@@ -95,6 +95,9 @@ impl Sources {
         };
         let values = file::read(&shown, &text, &mut self.problems);
         for (setting, texts) in values.settings {
+            // A text with commas may stand for a list here as well; a secret may hold a comma.
+            let splits = setting.many && !setting.secret;
+            let texts = if splits { texts.iter().flat_map(|text| split(text)).collect() } else { texts };
             self.set(setting, texts, format!("file {shown}"));
         }
         for (handler, key, value) in values.handler_config {

@@ -8,7 +8,7 @@ use tidemill_events::{Key, Scheme};
 
 use super::settings::SETTINGS;
 use super::sources::Given;
-use super::{HandlerValues, Problem, Problems, Setting, Sources, parse_bytes, parse_duration};
+use super::{HandlerValues, Problem, Problems, Setting, Sources, bounds, parse_duration};
 
 /// The host's configuration, in types.
 #[derive(Debug, Clone)]
@@ -113,24 +113,22 @@ impl Config {
             text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no IP address; give one such as 0.0.0.0 or ::"))
         });
         let handlers = reader.required("handlers", "name the folder of handlers, for example --handlers ./handlers");
-        let watch_interval = reader.one("watch-interval", parse_duration);
+        let watch_interval = reader.one("watch-interval", bounds::some_time);
         let auth = reader.auth();
         let accept = reader.accept(&mut warnings);
         let keys = reader.keys();
         let unknown_event_type =
             reader.word("unknown-event-type", &[("nack", UnknownEventType::Nack), ("ack", UnknownEventType::Ack)]);
-        let max_body = reader.one("max-body", parse_bytes);
-        let body_timeout = reader.one("body-timeout", parse_duration);
-        let max_connections = reader.one("max-connections", positive::<usize>);
-        let max_in_flight = reader.one("max-in-flight", in_flight);
-        let deadline = reader.one("max-deadline", parse_duration);
-        let memory = reader.one("max-memory", memory_cap);
+        let max_body = reader.one("max-body", bounds::body);
+        let body_timeout = reader.one("body-timeout", bounds::some_time);
+        let max_connections = reader.one("max-connections", bounds::connections);
+        let max_in_flight = reader.one("max-in-flight", bounds::in_flight);
+        let deadline = reader.one("max-deadline", bounds::some_time);
+        let memory = reader.one("max-memory", bounds::memory);
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
-        let level = reader.one("log-level", |text| {
-            text.parse().map_err(|_| format!("{text:?} is no level; give error, warn, info, debug or trace"))
-        });
+        let level = reader.one("log-level", bounds::log_level);
         let project = reader.optional("project");
         let config = (|| {
             Some(Self {
@@ -280,26 +278,4 @@ impl Reader<'_> {
         }
         Some(keys)
     }
-}
-
-fn positive<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
-    text.parse()
-        .ok()
-        .filter(|number| *number > T::from(0))
-        .ok_or_else(|| format!("{text:?} is no whole number above 0"))
-}
-
-/// Slots are reserved for all of them at the start, so the number has a bound.
-fn in_flight(text: &str) -> Result<usize, String> {
-    const MOST: usize = 4096;
-    positive(text).and_then(|n| {
-        if n <= MOST { Ok(n) } else { Err(format!("{n} is more than {MOST}, the most that is supported")) }
-    })
-}
-
-fn memory_cap(text: &str) -> Result<usize, String> {
-    const LEAST: usize = 1 << 20;
-    const MOST: usize = 4 << 30;
-    let bytes = parse_bytes(text)?;
-    if (LEAST..=MOST).contains(&bytes) { Ok(bytes) } else { Err(format!("{text:?} is not between 1MiB and 4GiB")) }
 }

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request};
 use tidemill_events::{Envelope, Received, Verified, Verifier};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ pub use body::BodyLimits;
 pub use respond::{HANDLER_HEADER, Response};
 
 use crate::auth::Authenticator;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatched, Dispatcher};
 use crate::outcome::Refusal;
 use crate::telemetry::TraceContext;
 
@@ -36,6 +37,7 @@ pub struct Ingress {
     body: BodyLimits,
     dispatcher: Arc<Dispatcher>,
     stage: watch::Sender<Stage>,
+    runs: TaskTracker,
     clock: fn() -> SystemTime,
 }
 
@@ -60,7 +62,15 @@ impl Ingress {
         dispatcher: Arc<Dispatcher>,
         clock: fn() -> SystemTime,
     ) -> Self {
-        Self { auth, verifier, body, dispatcher, stage: watch::Sender::new(Stage::Starting), clock }
+        Self {
+            auth,
+            verifier,
+            body,
+            dispatcher,
+            stage: watch::Sender::new(Stage::Starting),
+            runs: TaskTracker::new(),
+            clock,
+        }
     }
 
     /// Says that the host has come to this stage.
@@ -97,19 +107,33 @@ impl Ingress {
         // The id that names this delivery until its envelope does, and for good where it doesn't.
         let fallback_id = format!("local-{}", Uuid::now_v7());
         let received = self.receive(request, &fallback_id).instrument(span.clone()).await;
-        let (message_id, dispatched) = match received {
-            Err((message_id, refusal)) => (message_id, refusal.into()),
-            Ok(received) => {
-                let message_id = received.delivery.message_id.clone();
-                let ingress = Arc::clone(&self);
-                let run = async move { ingress.dispatcher.dispatch(received).await };
-                let ran = tokio::spawn(run.instrument(span.clone())).await;
-                (message_id, ran.unwrap_or_else(|error| Refusal::Host(error.to_string()).into()))
-            }
+        let (message_id, received) = match received {
+            Ok(received) => (received.delivery.message_id.clone(), Ok(received)),
+            Err((message_id, refusal)) => (message_id, Err(refusal)),
         };
         span.record("message_id", &message_id);
-        span.in_scope(|| respond::log(&dispatched, start.elapsed()));
-        respond::delivery(&dispatched, &message_id)
+        // A task of its own, since this one ends with the connection.
+        let (ingress, id) = (Arc::clone(&self), message_id.clone());
+        let run = async move {
+            let dispatched = match received {
+                Ok(received) => ingress.dispatcher.dispatch(received).await,
+                Err(refusal) => refusal.into(),
+            };
+            respond::log(&dispatched, start.elapsed());
+            respond::delivery(&dispatched, &id)
+        };
+        self.runs.spawn(run.instrument(span.clone())).await.unwrap_or_else(|error| {
+            // A panic of the host's own is this event's outcome, and nobody else's.
+            let failed: Dispatched = Refusal::Host(error.to_string()).into();
+            span.in_scope(|| respond::log(&failed, start.elapsed()));
+            respond::delivery(&failed, &message_id)
+        })
+    }
+
+    /// Waits until every delivery that was taken has its outcome, those included whose sender is gone.
+    pub async fn finished(&self) {
+        self.runs.close();
+        self.runs.wait().await;
     }
 
     /// A request's whole way to a verified event: authenticate, read, decode, verify.
@@ -128,7 +152,6 @@ impl Ingress {
         let message_id = envelope.delivery.message_id.clone();
         let verified = self.verifier.verify(envelope, (self.clock)()).map_err(|error| (message_id, error.into()))?;
         let span = tracing::Span::current();
-        span.record("message_id", &verified.delivery.message_id);
         span.record("event_id", &verified.event.id);
         span.record("event_type", &verified.event.event_type);
         span.record("attempt", verified.delivery.attempt);

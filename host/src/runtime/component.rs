@@ -1,14 +1,17 @@
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
-use wasmtime::Engine;
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::{EmbedderPre, HANDLER_EXPORT};
 use super::state::GuestState;
+use super::{Captured, Grant, OutputSink};
 
-/// A page of linear memory, in bytes.
-const PAGE: u64 = 64 << 10;
+/// How long a component may take to be instantiated when it is loaded.
+const TRIAL: Duration = Duration::from_secs(5);
 
 /// A compiled and linked handler, ready to be instantiated. Cheap to clone; its code is freed with the last clone.
 #[derive(Clone)]
@@ -36,17 +39,21 @@ pub enum LoadError {
         /// What it exports instead.
         exports: String,
     },
+    /// It exports what a handler does, in other types, or can't be instantiated.
+    #[error("it can't be instantiated as a handler: {0:#}")]
+    Interface(#[source] wasmtime::Error),
     /// It can't even begin within its memory.
     #[error(
-        "its memory begins at {least} bytes, more than the {memory} that it may have: ask for more in its handler.toml, \
+        "it can't begin within the {memory} bytes of memory that it may have: ask for more in its handler.toml, \
          [limits] memory"
     )]
     Memory {
-        /// What its memory begins at, in bytes.
-        least: u64,
         /// What it may have, in bytes.
         memory: usize,
     },
+    /// It computes at its start, without an end in sight.
+    #[error("it was not instantiated within {0:?}: its start function does too much")]
+    Start(Duration),
     /// Something is imported that can't be given.
     #[error("it imports what this host doesn't give it: {cause:#}{hint}")]
     Import {
@@ -63,7 +70,7 @@ impl Component {
         engine: &Engine,
         linker: &Linker<GuestState>,
         wasm: &[u8],
-        memory: usize,
+        grant: &Grant,
     ) -> Result<Self, LoadError> {
         // A core module's header differs from a component's in its version field alone.
         if wasm.starts_with(b"\0asm\x01\0\0\0") {
@@ -87,14 +94,36 @@ impl Component {
             },
             cause,
         };
-        // `None` where the component's parts are known only once it is instantiated; the limit then holds there.
-        let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size);
-        let least = pages.map(|pages| pages.saturating_mul(PAGE));
-        if let Some(least) = least.filter(|least| usize::try_from(*least).is_ok_and(|least| least > memory)) {
-            return Err(LoadError::Memory { least, memory });
-        }
         let pre = linker.instantiate_pre(&component).map_err(import)?;
-        Ok(Self { pre: EmbedderPre::new(pre).map_err(import)? })
+        let component = Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)? };
+        component.try_out(grant)?;
+        Ok(component)
+    }
+
+    /// Makes one instance, with the handler's own limits: its types, its memory and its start are then known to fit.
+    fn try_out(&self, grant: &Grant) -> Result<(), LoadError> {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let executor = executor.map_err(|error| LoadError::Interface(error.into()))?;
+        let mut store = self.store(grant, &(Arc::new(Captured::default()) as Arc<dyn OutputSink>));
+        let made =
+            executor.block_on(async { tokio::time::timeout(TRIAL, self.pre.instantiate_async(&mut store)).await });
+        match made {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) if store.data().limits.refused() => Err(LoadError::Memory { memory: grant.memory }),
+            Ok(Err(cause)) => Err(LoadError::Interface(cause)),
+            Err(_) => Err(LoadError::Start(TRIAL)),
+        }
+    }
+
+    /// A store for one instance, which yields at each tick and asks its limits before it grows.
+    pub(super) fn store(&self, grant: &Grant, sink: &Arc<dyn OutputSink>) -> Store<GuestState> {
+        let mut store = Store::new(self.pre.engine(), GuestState::new(grant, sink));
+        store.limiter(|state| &mut state.limits);
+        // A guest that computes gives up its thread at each tick, so that it starves nobody, and the timer around it,
+        // which its task polls in between, can end it.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        store
     }
 
     pub(super) fn pre(&self) -> &EmbedderPre<GuestState> {

@@ -17,6 +17,13 @@ const TICK: Duration = Duration::from_millis(2);
 const MEMORY_KEPT: usize = 2 << 20;
 const TABLES_KEPT: usize = 64 << 10;
 
+/// Core instances of one component: its module, an adapter and a shim; an interpreter's libraries are many more.
+const CORE_INSTANCES: u32 = 64;
+/// Memories of one component. Nearly all have one.
+const MEMORIES: u32 = 2;
+/// Tables of one component.
+const TABLES: u32 = 8;
+
 /// What the engine is sized for.
 #[derive(Debug, Clone)]
 pub struct RuntimeConfig {
@@ -79,7 +86,8 @@ impl Runtime {
         self.allocation
     }
 
-    /// Compiles a component and checks that it is a handler which can run with what `grant` gives it.
+    /// Compiles a component and makes one instance of it, to see that it is a handler which can run with what `grant`
+    /// gives it.
     ///
     /// This takes from 50 ms to seconds and keeps a processor busy: call it off the serving threads.
     ///
@@ -87,7 +95,7 @@ impl Runtime {
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
         let linker = if grant.http.is_empty() { &self.linkers.plain } else { &self.linkers.http };
-        Component::load(&self.engine, linker, wasm, grant.memory)
+        Component::load(&self.engine, linker, wasm, grant)
     }
 }
 
@@ -124,14 +132,17 @@ fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {
 }
 
 fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {
-    let count = config.max_instances;
+    // One more than are asked for, so that a new version can be tried while all the others are taken.
+    let count = config.max_instances.saturating_add(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(count)
-        // A component holds its own module, and often an adapter and a shim beside it.
-        .total_core_instances(count.saturating_mul(4))
-        // Nearly all have one memory and one table; an interpreter's adapter may bring another.
-        .total_memories(count.saturating_mul(2))
-        .total_tables(count.saturating_mul(2))
+        // So many for each, and for all together: what one component may have, each of them can have at once.
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_core_instances(count.saturating_mul(CORE_INSTANCES))
+        .max_memories_per_component(MEMORIES)
+        .total_memories(count.saturating_mul(MEMORIES))
+        .max_tables_per_component(TABLES)
+        .total_tables(count.saturating_mul(TABLES))
         .total_stacks(count)
         .max_memory_size(config.max_memory);
     pool

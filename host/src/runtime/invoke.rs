@@ -2,15 +2,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_events::Received;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use super::bindings::{self, events};
 use super::state::GuestState;
 use super::{Component, Grant, OutputSink};
-
-/// What of a guest's reason is kept, in bytes: it goes into the log and the answer.
-const MAX_REASON: usize = 4 << 10;
 
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +67,7 @@ impl Component {
         sink: Arc<dyn OutputSink>,
     ) -> Invocation {
         let start = Instant::now();
-        let mut store = Store::new(self.pre().engine(), GuestState::new(grant, &sink));
-        store.limiter(|state| &mut state.limits);
-        // A guest that computes gives up its thread at each tick, so that it starves nobody, and the timer below,
-        // which this task polls in between, can end it.
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let mut store = self.store(grant, &sink);
         let ran = tokio::time::timeout(deadline, call(self, &mut store, received)).await;
         let ending = match ran {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),
@@ -94,19 +86,10 @@ async fn call(component: &Component, store: &mut Store<GuestState>, received: &R
     Ok(match answer {
         Ok(()) => Ending::Done,
         Err(bindings::Failure::Retry(retry)) => {
-            Ending::Retry { reason: bounded(retry.reason), delay: retry.delay_ms.map(Duration::from_millis) }
+            Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
         }
-        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: bounded(rejection.reason) },
+        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
     })
-}
-
-fn bounded(mut reason: String) -> String {
-    if reason.len() > MAX_REASON {
-        reason.truncate(reason.floor_char_boundary(MAX_REASON));
-        reason.push('…');
-        reason.shrink_to_fit();
-    }
-    reason
 }
 
 fn to_guest(received: &Received) -> events::Event {
@@ -152,16 +135,4 @@ fn describe_trap(error: &wasmtime::Error) -> String {
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_reason_is_cut_between_two_characters() {
-        assert_eq!(bounded("short".into()), "short");
-        let cut = bounded("ä".repeat(MAX_REASON));
-        assert!(cut.ends_with("ä…") && cut.len() <= MAX_REASON + "…".len(), "{} bytes", cut.len());
-    }
 }

@@ -11,6 +11,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Bytes that one event may write to one stream; the rest is dropped and counted.
 const MAX_BYTES: usize = 64 << 10;
+/// Lines that one event may write to one stream: each costs far more than its bytes.
+const MAX_LINES: usize = 500;
 /// A longer line is cut here, so that one line can't hold the whole budget back until the end.
 const MAX_LINE: usize = 8 << 10;
 
@@ -77,12 +79,13 @@ struct Lines {
     sink: Arc<dyn OutputSink>,
     partial: Vec<u8>,
     taken: usize,
+    lines: usize,
     dropped: usize,
 }
 
 impl GuestOutput {
     pub(super) fn new(stream: Stream, sink: Arc<dyn OutputSink>) -> Self {
-        Self(Arc::new(Mutex::new(Lines { stream, sink, partial: Vec::new(), taken: 0, dropped: 0 })))
+        Self(Arc::new(Mutex::new(Lines { stream, sink, partial: Vec::new(), taken: 0, lines: 0, dropped: 0 })))
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -92,7 +95,7 @@ impl GuestOutput {
 
 impl Lines {
     fn push(&mut self, bytes: &[u8]) {
-        let room = MAX_BYTES.saturating_sub(self.taken).min(bytes.len());
+        let room = if self.lines < MAX_LINES { MAX_BYTES.saturating_sub(self.taken).min(bytes.len()) } else { 0 };
         let (kept, dropped) = bytes.split_at(room);
         self.taken += kept.len();
         self.dropped += dropped.len();
@@ -105,6 +108,12 @@ impl Lines {
     }
 
     fn emit(&mut self) {
+        if self.lines == MAX_LINES {
+            self.dropped += self.partial.len();
+            self.partial.clear();
+            return;
+        }
+        self.lines += 1;
         let text = String::from_utf8_lossy(&self.partial).trim_end_matches(['\n', '\r']).to_owned();
         self.partial.clear();
         self.sink.line(Line { stream: self.stream, text });
@@ -118,7 +127,10 @@ impl Drop for Lines {
             self.emit();
         }
         if self.dropped > 0 {
-            let text = format!("[{} further bytes of output dropped: an event may write {MAX_BYTES}]", self.dropped);
+            let text = format!(
+                "[{} further bytes of output dropped: an event may write {MAX_BYTES} in {MAX_LINES} lines]",
+                self.dropped
+            );
             self.sink.line(Line { stream: self.stream, text });
         }
     }
@@ -193,9 +205,19 @@ mod tests {
     }
 
     #[test]
+    fn many_empty_lines_are_cut_and_counted() {
+        let lines = written(&["\n".repeat(10_000).as_bytes(), b"more\n"]);
+        assert_eq!(lines.len(), MAX_LINES + 1);
+        assert!(lines.last().unwrap().starts_with("[9505 further bytes"), "{:?}", lines.last());
+    }
+
+    #[test]
     fn a_flood_is_cut_and_counted() {
         let lines = written(&[&vec![b'x'; MAX_BYTES], b"more\n", b"and more\n"]);
-        assert_eq!(lines.last().unwrap(), "[14 further bytes of output dropped: an event may write 65536]");
+        assert_eq!(
+            lines.last().unwrap(),
+            "[14 further bytes of output dropped: an event may write 65536 in 500 lines]"
+        );
         assert_eq!(lines.iter().map(String::len).sum::<usize>(), MAX_BYTES + lines.last().unwrap().len());
     }
 }
