@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Why a command ended early, and so with which exit code.
@@ -19,11 +20,11 @@ impl Failure {
     pub(crate) fn tell(self) -> ExitCode {
         match self {
             Self::Misused(sentence) => {
-                eprintln!("tidemill: {sentence}");
+                _ = writeln!(std::io::stderr(), "tidemill: {sentence}");
                 ExitCode::from(2)
             }
             Self::Failed(error) => {
-                eprintln!("tidemill: {error:#}");
+                _ = writeln!(std::io::stderr(), "tidemill: {error:#}");
                 ExitCode::FAILURE
             }
         }

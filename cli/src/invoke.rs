@@ -17,6 +17,7 @@ use tidemill_host::runtime::{Captured, Ending, Invocation, OutputSink, Stream};
 use crate::build::{QUOTA, checker};
 use crate::failure::Failure;
 use crate::input;
+use crate::output::{printable, say};
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
@@ -32,7 +33,7 @@ pub(crate) fn command() -> Command {
             Arg::new("event")
                 .long("event")
                 .value_name("FILE")
-                .conflicts_with("event-type")
+                .conflicts_with_all(input::event_flags().iter().map(Arg::get_id))
                 .help("The body of a push request, as a file; its signature is not checked"),
         )
         .args(input::event_flags())
@@ -57,6 +58,14 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let runtime = checker()?;
     let handler =
         artifact.load(&runtime, &name, &sources, QUOTA).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    let event_type = &received.event.event_type;
+    if !handler.events.contains(event_type) {
+        let events = handler.events.join(", ");
+        return Err(Failure::misused(format!(
+            "{}: it doesn't serve {event_type:?}; its handler.toml lists {events}",
+            path.display()
+        )));
+    }
     let captured = Arc::new(Captured::default());
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
@@ -114,28 +123,25 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
     if crate::wants_json(flags) {
         let name = |stream| if stream == Stream::Stdout { "stdout" } else { "stderr" };
         let log: Vec<_> = lines.iter().map(|line| json!({ "stream": name(line.stream), "text": line.text })).collect();
-        println!(
-            "{}",
-            json!({
-                "handler": handler.name,
-                "artifact": handler.digest.to_string(),
-                "outcome": answer.outcome,
-                "code": answer.code,
-                "reason": answer.reason,
-                "retry_after_ms": answer.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
-                "log": log,
-                "elapsed_ms": millis,
-                "memory_bytes": peak_memory,
-            })
-        );
+        say(json!({
+            "handler": handler.name,
+            "artifact": handler.digest.to_string(),
+            "outcome": answer.outcome,
+            "code": answer.code,
+            "reason": answer.reason,
+            "retry_after_ms": answer.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+            "log": log,
+            "elapsed_ms": millis,
+            "memory_bytes": peak_memory,
+        }));
     } else {
         for line in lines {
-            println!("| {}", line.text);
+            say(format_args!("| {}", printable(&line.text)));
         }
-        let reason = if answer.reason.is_empty() { String::new() } else { format!(": {}", answer.reason) };
+        let reason = if answer.reason.is_empty() { String::new() } else { format!(": {}", printable(&answer.reason)) };
         let after = answer.retry_after.map(|after| format!(" (again after {after:?})")).unwrap_or_default();
-        println!("{}{reason}{after}", answer.outcome);
-        println!("{millis:.2} ms, {} KiB of memory, {}@{}", peak_memory >> 10, handler.name, handler.digest);
+        say(format_args!("{}{reason}{after}", answer.outcome));
+        say(format_args!("{millis:.2} ms, {} KiB of memory, {}@{}", peak_memory >> 10, handler.name, handler.digest));
     }
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

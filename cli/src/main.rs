@@ -5,6 +5,7 @@ mod dev;
 mod failure;
 mod input;
 mod invoke;
+mod output;
 mod publish;
 
 use std::process::ExitCode;
@@ -13,8 +14,11 @@ use clap::{ArgMatches, Command};
 use tidemill_host::config::with_flags;
 
 fn main() -> ExitCode {
+    // What is no UTF-8 can be no setting: every value is text.
     #[expect(clippy::disallowed_methods, reason = "the composition root hands the environment to the commands")]
-    let variables: Vec<_> = std::env::vars().collect();
+    let variables: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let matches = command().get_matches();
     let ended = match matches.subcommand() {
         Some(("serve", flags)) => return tidemill_host::serve::main(flags, variables),

@@ -9,6 +9,7 @@ use tidemill_publisher::{Direct, EmulatorHost, PubSub, Publisher};
 
 use crate::failure::Failure;
 use crate::input;
+use crate::output::say;
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
@@ -60,12 +61,9 @@ pub(crate) fn main(flags: &ArgMatches, variables: &[(String, String)]) -> Result
         publisher.publish(&event).await.map_err(|error| Failure::Failed(error.into()))
     })?;
     if crate::wants_json(flags) {
-        println!(
-            "{}",
-            json!({ "message_id": message_id.as_str(), "event_id": event.id, "event_type": event.event_type })
-        );
+        say(json!({ "message_id": message_id.as_str(), "event_id": event.id, "event_type": event.event_type }));
     } else {
-        println!("published {} as message {message_id} (event id {})", event.event_type, event.id);
+        say(format_args!("published {} as message {message_id} (event id {})", event.event_type, event.id));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,20 +3,21 @@
 mod project;
 mod rust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
-use serde_json::json;
+use serde_json::{Value, json};
 use tidemill_host::config::{HandlerValues, Quota};
 use tidemill_host::registry::{Artifact, ArtifactError, Digest, ManifestError, install};
-use tidemill_host::runtime::{Grant, Runtime, RuntimeConfig};
+use tidemill_host::runtime::{Runtime, RuntimeConfig};
 
 pub(crate) use project::Project;
 
 use crate::failure::Failure;
+use crate::output::say;
 
 /// What a manifest may ask for at most, of any host: what is over this is a mistake.
 pub(crate) const QUOTA: Quota = Quota { deadline: Duration::from_secs(600), memory: 1 << 30 };
@@ -47,26 +48,35 @@ pub(crate) fn main(flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let path = |name: &str| PathBuf::from(flags.get_one::<String>(name).map(String::as_str).unwrap_or_default());
     let (dir, out) = (path("dir"), path("out"));
     let projects = Project::find(&dir).map_err(Failure::misused)?;
-    let checker = checker()?;
+    let as_json = crate::wants_json(flags);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let mut built = Vec::new();
-    for project in &projects {
-        let start = Instant::now();
-        let (artifact, digest) = build(project, &checker)?;
-        install(&out, &project.name, &artifact).with_context(|| format!("writing to {}", out.display()))?;
-        let to = out.join(&project.name);
-        if crate::wants_json(flags) {
-            built.push(json!({
-                "handler": project.name, "artifact": digest.to_string(), "bytes": artifact.wasm.len(), "folder": to,
-            }));
-        } else {
-            let (kib, seconds) = (artifact.wasm.len() >> 10, start.elapsed().as_secs_f64());
-            println!("built {} ({kib} KiB, {digest}) in {seconds:.1} s: {}", project.name, to.display());
-        }
+    let ended = runtime.block_on(build_all(&projects, &out, as_json, &mut built));
+    if as_json {
+        // Where one failed, those before it are in place nevertheless.
+        say(json!({ "built": built }));
     }
-    if crate::wants_json(flags) {
-        println!("{}", json!({ "built": built }));
-    }
+    ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds one after another, up to the first that fails.
+async fn build_all(projects: &[Project], out: &Path, as_json: bool, built: &mut Vec<Value>) -> anyhow::Result<()> {
+    let checker = checker()?;
+    for project in projects {
+        let start = Instant::now();
+        let (artifact, digest) = build(project, &checker).await?;
+        install(out, &project.name, &artifact).with_context(|| format!("writing to {}", out.display()))?;
+        let to = out.join(&project.name);
+        if !as_json {
+            let (kib, seconds) = (artifact.wasm.len() >> 10, start.elapsed().as_secs_f64());
+            say(format_args!("built {} ({kib} KiB, {digest}) in {seconds:.1} s: {}", project.name, to.display()));
+        }
+        built.push(json!({
+            "handler": project.name, "artifact": digest.to_string(), "bytes": artifact.wasm.len(), "folder": to,
+        }));
+    }
+    Ok(())
 }
 
 /// A runtime to check components with before anybody serves them.
@@ -74,30 +84,57 @@ pub(crate) fn checker() -> anyhow::Result<Runtime> {
     Ok(Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory })?)
 }
 
-/// Builds one project, and checks that a host can load what came of it.
-pub(crate) fn build(project: &Project, checker: &Runtime) -> anyhow::Result<(Artifact, Digest)> {
-    let wasm = rust::build(&project.folder)?;
+/// Builds one project, and checks that a host can load what came of it. Dropping the future ends the build.
+///
+/// It is for a runtime of several threads: the check takes seconds of one.
+pub(crate) async fn build(project: &Project, checker: &Runtime) -> anyhow::Result<(Artifact, Digest)> {
+    let wasm = rust::build(&project.folder).await?;
     let manifest_path = project.folder.join("handler.toml");
     let manifest =
         std::fs::read(&manifest_path).with_context(|| format!("{} can't be read", manifest_path.display()))?;
     let artifact = Artifact { manifest, wasm };
-    check(project, &artifact, checker)?;
+    tokio::task::block_in_place(|| check(project, &artifact, checker))?;
     let digest = artifact.digest();
     Ok((artifact, digest))
 }
 
 /// The same judgement that a host passes, apart from values that only the operator has.
 fn check(project: &Project, artifact: &Artifact, checker: &Runtime) -> anyhow::Result<()> {
-    let folder = project.folder.display();
-    match artifact.load(checker, &project.name, &HandlerValues::default(), QUOTA) {
-        Ok(_) => Ok(()),
-        // A required value is the operator's to give, and an origin may hang on it; the component is still looked at.
-        Err(ArtifactError::Manifest(ManifestError::Missing { .. })) => {
-            let any_origin = "http://127.0.0.1".parse()?;
-            let grant = Grant { memory: QUOTA.memory, http: vec![any_origin], ..Grant::default() };
-            let loaded = checker.load(&artifact.wasm, &grant);
-            loaded.map(drop).map_err(|error| anyhow::anyhow!("{folder}: handler.wasm: {error}"))
-        }
-        Err(error) => Err(anyhow::anyhow!("{folder}: {error}")),
+    let load = |artifact: &Artifact| artifact.load(checker, &project.name, &HandlerValues::default(), QUOTA).map(drop);
+    let loaded = match load(artifact) {
+        Err(ArtifactError::Manifest(ManifestError::Missing { .. })) => load(&with_values(artifact)?),
+        loaded => loaded,
+    };
+    loaded.map_err(|error| anyhow::anyhow!("{}: {error}", project.folder.display()))
+}
+
+/// The artifact with a value wherever its manifest leaves one to the operator: a URL, since an origin may hang on it.
+fn with_values(artifact: &Artifact) -> anyhow::Result<Artifact> {
+    let mut manifest: toml::Table = std::str::from_utf8(&artifact.manifest)?.parse()?;
+    let config = manifest.get_mut("config").and_then(toml::Value::as_table_mut);
+    for (_, value) in config.into_iter().flatten().filter(|(_, value)| value.is_table()) {
+        *value = "http://127.0.0.1".into();
+    }
+    Ok(Artifact { manifest: manifest.to_string().into_bytes(), wasm: artifact.wasm.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_test_artifacts::{EMAIL_ON_REGISTER, EMAIL_ON_REGISTER_MANIFEST};
+
+    use super::*;
+
+    #[test]
+    fn a_component_is_held_to_its_own_memory_cap_where_a_value_is_missing_too() {
+        let project = Project { folder: "mail".into(), name: "mail".into() };
+        let manifest = std::fs::read_to_string(EMAIL_ON_REGISTER_MANIFEST).unwrap();
+        let check_with = |memory: &str| {
+            let manifest = manifest.replace("32MiB", memory).into_bytes();
+            let artifact = Artifact { manifest, wasm: std::fs::read(EMAIL_ON_REGISTER).unwrap() };
+            check(&project, &artifact, &checker().unwrap())
+        };
+        check_with("32MiB").unwrap();
+        let refused = check_with("64KiB").unwrap_err().to_string();
+        assert!(refused.starts_with("mail: handler.wasm: "), "{refused}");
     }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// A handler's folder: it holds `handler.toml` and the source in whatever language.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Project {
     /// The folder.
     pub(crate) folder: PathBuf,
@@ -12,8 +12,17 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The projects in `dir`: itself, or the folders right below it, in the order of their names.
+    /// The projects in `dir`, at least one: itself, or the folders right below it, in the order of their names.
     pub(crate) fn find(dir: &Path) -> anyhow::Result<Vec<Self>> {
+        let projects = Self::list(dir)?;
+        if projects.is_empty() {
+            bail!("no handler in {}: a handler's folder holds a handler.toml beside its source", dir.display());
+        }
+        Ok(projects)
+    }
+
+    /// The same where there may be none.
+    pub(crate) fn list(dir: &Path) -> anyhow::Result<Vec<Self>> {
         let dir = dir.canonicalize().with_context(|| format!("the folder {} can't be found", dir.display()))?;
         if let Some(project) = Self::at(&dir) {
             return Ok(vec![project]);
@@ -21,9 +30,6 @@ impl Project {
         let mut projects = Vec::new();
         for entry in dir.read_dir().with_context(|| format!("{} is no folder", dir.display()))? {
             projects.extend(Self::at(&entry?.path()));
-        }
-        if projects.is_empty() {
-            bail!("no handler in {}: a handler's folder holds a handler.toml beside its source", dir.display());
         }
         projects.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(projects)

@@ -1,15 +1,17 @@
 //! Handlers in Rust: cargo builds them, for the target whose output is a component already.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use tokio::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds the crate in `folder` and gives its component. Cargo's own messages go to standard error.
-pub(super) fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
+/// Builds the crate in `folder` and gives its component. Cargo's own messages go to standard error. It is killed where
+/// the future is dropped.
+pub(super) async fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     if !folder.join("Cargo.toml").is_file() {
         bail!(
             "{}: there is no Cargo.toml, and this version builds handlers in Rust only; a component that was built \
@@ -26,7 +28,9 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
         .env_remove("CARGO_TARGET_DIR")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
+        .kill_on_drop(true)
         .output()
+        .await
         .context("cargo could not be started: install Rust with rustup")?;
     if !output.status.success() {
         bail!(

@@ -4,6 +4,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{KEY, TOPIC};
+use crate::output::say;
 
 /// What `dev` says once it is ready: where everything is.
 pub(super) struct Banner<'a> {
@@ -20,17 +21,14 @@ impl Banner<'_> {
         let Self { host, broker, sink, dead_letter, handlers } = self;
         let dead_letter = dead_letter.display();
         if as_json {
-            println!(
-                "{}",
-                json!({
-                    "ready": true, "handlers": handlers, "events_url": format!("http://{host}/events"),
-                    "broker": broker.to_string(), "sink": sink.to_string(),
-                    "topic": TOPIC, "dead_letter": dead_letter.to_string(),
-                })
-            );
+            say(json!({
+                "ready": true, "handlers": handlers, "events_url": format!("http://{host}/events"),
+                "broker": broker.to_string(), "sink": sink.to_string(),
+                "topic": TOPIC, "dead_letter": dead_letter.to_string(),
+            }));
             return;
         }
-        println!(
+        say(format_args!(
             "\n  tidemill dev is ready, {handlers} handlers\n\n    \
              publish to     PUBSUB_EMULATOR_HOST={broker}, topic {TOPIC} (any topic will do)\n    \
              or directly    http://{host}/events\n    \
@@ -39,6 +37,6 @@ impl Banner<'_> {
              dead letters   {dead_letter}\n\n    \
              try: tidemill publish --emulator-host {broker} --topic {TOPIC} --signing-key {KEY} \\\n           \
              --event-type user.name.changed --data '{{\"Name\":\"Ada\"}}'\n"
-        );
+        ));
     }
 }

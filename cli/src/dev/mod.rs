@@ -23,6 +23,7 @@ use tidemill_host::server::Drained;
 use tidemill_host::telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::build::Project;
 use crate::failure::Failure;
@@ -52,7 +53,7 @@ pub(crate) fn command() -> Command {
                 .help("A handler's folder, or one that holds several; with --handlers nothing is built and this is only where tidemill.toml is"),
         )
         .arg(port("broker-port", "8085", "Port of the stand-in for Pub/Sub, gRPC and REST"))
-        .arg(port("sink-port", "8025", "Port of the sink that takes mail and push notifications, and shows them"))
+        .arg(port("sink-port", "8025", "Port of the sink that takes mail and push notifications, and shows them; {sink} in the handlers' configuration is its URL"))
         .arg(
             Arg::new("data")
                 .long("data")
@@ -79,7 +80,8 @@ pub(crate) fn command() -> Command {
         .arg(crate::output_flag());
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
-         Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --signing-key dev=dev, --handlers DATA/handlers.",
+         Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --signing-key dev=dev, --handlers DATA/built.\n\n\
+         In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
     let path = |name: &str| PathBuf::from(flags.get_one::<String>(name).map(String::as_str).unwrap_or_default());
     let (dir, data) = (path("dir"), path("data"));
-    let built = data.join("handlers");
+    let built = data.join("built");
     let mut sources = Sources::gather(flags, variables, &dir);
     sources.default_to("address", "127.0.0.1");
     sources.default_to("auth", "none");
@@ -96,18 +98,26 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("handlers", built.display().to_string());
     let config = Config::read(sources).map_err(Failure::misused)?;
     telemetry::init(&config.log);
-    let workshop = if config.handlers == built {
-        Some(Workshop::new(Project::find(&dir).map_err(Failure::misused)?, built)?)
-    } else {
-        None
-    };
+    let builds = config.handlers == built;
+    if builds {
+        Project::find(&dir).map_err(Failure::misused)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let drained = runtime.block_on(run(flags, &config, &data, workshop))?;
+    let drained = runtime.block_on(run(flags, config, &data, builds.then_some(&dir)));
+    // What still blocks a thread has nobody left who waits for it.
+    runtime.shutdown_background();
+    let drained = drained?;
     Ok(if drained == Drained::Fully { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run(flags: &ArgMatches, config: &Config, data: &Path, workshop: Option<Workshop>) -> anyhow::Result<Drained> {
-    let shutdown = shutdown_signal()?;
+/// Runs everything. `sources` is the folder of the projects to build, where some are to be.
+async fn run(
+    flags: &ArgMatches,
+    mut config: Config,
+    data: &Path,
+    sources: Option<&PathBuf>,
+) -> anyhow::Result<Drained> {
+    let mut shutdown = Box::pin(shutdown_signal()?);
     let port = |name: &str| flags.get_one::<u16>(name).copied().unwrap_or_default();
     let address = config.listen.ip();
     let host = bind(config.listen, "--port").await?;
@@ -121,7 +131,10 @@ async fn run(flags: &ArgMatches, config: &Config, data: &Path, workshop: Option<
     broker_config.max_attempts = flags.get_one::<u32>("max-attempts").copied().unwrap_or(5);
     broker_config.ack_deadline = Duration::from_secs(flags.get_one::<u64>("ack-deadline").copied().unwrap_or(10));
     let dead_letter = broker_config.dead_letter.clone();
+    // It has one process at a time: from here on, DATA is this one's.
     let broker = Broker::open(broker_config)?;
+    let workshop = sources.map(|dir| Workshop::open(dir, config.handlers.clone())).transpose()?;
+    config.handler_values.map_values(|value| value.replace("{sink}", &format!("http://{sink_address}")));
     let sink = Sink::new(NonZeroUsize::new(KEPT_MESSAGES).unwrap_or(NonZeroUsize::MIN));
 
     // Ends when its sender is dropped.
@@ -139,11 +152,22 @@ async fn run(flags: &ArgMatches, config: &Config, data: &Path, workshop: Option<
         async move { sink.serve(sends, stop).await }
     });
     // Events are taken from the first moment on and pushed only once there are handlers: a push before would be nacked.
-    let watching = match workshop {
-        Some(workshop) => Some(tokio::task::spawn_blocking(|| workshop.build_all()).await?.watch()?),
-        None => None,
+    let built = async {
+        if let Some(workshop) = &workshop {
+            workshop.build_all().await;
+        }
+        App::build(&config).await
     };
-    let app = App::build(config).await?;
+    let app = tokio::select! {
+        app = built => app?,
+        // What is being built is given up, cargo with it.
+        () = &mut shutdown => {
+            drop(stop);
+            end([taking, sinking]).await?;
+            return Ok(Drained::Fully);
+        }
+    };
+    let watching = workshop.map(|workshop| tokio::spawn(workshop.watch()));
     let pushing = tokio::spawn({
         let (broker, stop) = (broker.clone(), until_stopped());
         async move { broker.deliver(stop).await }
@@ -163,11 +187,19 @@ async fn run(flags: &ArgMatches, config: &Config, data: &Path, workshop: Option<
         drop(stop);
     };
     let drained = app.serve(host, shutdown).await;
-    drop(watching);
-    for task in [taking, sinking, pushing] {
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    end([taking, sinking, pushing]).await?;
+    Ok(drained)
+}
+
+/// Waits for tasks that were told to stop.
+async fn end(tasks: impl IntoIterator<Item = JoinHandle<()>>) -> anyhow::Result<()> {
+    for task in tasks {
         task.await?;
     }
-    Ok(drained)
+    Ok(())
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -1,5 +1,8 @@
 //! `invoke`, `publish` and `build`, and what they say when they are used wrongly.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use serde_json::{Value, json};
 use tidemill_events::{Delivery, Envelope, Message};
 use tidemill_test_artifacts as artifacts;
@@ -24,6 +27,29 @@ fn invoke_shows_outcome_log_time_and_memory() {
     let rejected = invoke(r#"{"Name":""}"#);
     assert_eq!(rejected.status.code(), Some(1));
     assert_eq!(serde_json::from_str::<Value>(stdout(&rejected)).unwrap()["outcome"], "reject");
+}
+
+#[test]
+fn invoke_refuses_an_event_type_that_the_manifest_does_not_list() {
+    let handlers = tempfile::tempdir().unwrap();
+    place(handlers.path(), "rename", "events = [\"user.name.changed\", \"b\"]", artifacts::USER_NAME_CHANGED);
+    let folder = handlers.path().join("rename");
+    let output = run(&["invoke", folder.to_str().unwrap(), "--event-type", "user.name.chnaged"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("lists user.name.changed, b"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_closed_pipe_and_a_foreign_variable_change_nothing() {
+    let handlers = tempfile::tempdir().unwrap();
+    place(handlers.path(), "rename", "events = [\"user.name.changed\"]", artifacts::USER_NAME_CHANGED);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = tidemill();
+    command.arg("invoke").arg(handlers.path().join("rename"));
+    command.args(["--event-type", "user.name.changed", "--data", r#"{"Name":"Ada"}"#]);
+    command.env("NO_TEXT", OsStr::from_bytes(&[0xff])).stdout(writer);
+    assert_eq!(command.status().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -94,6 +120,8 @@ fn misuse_ends_with_2_and_says_what_to_do() {
         (vec!["publish", "--event-type", "a", "--attribute", "x", "--signing-key", "k1=a"], "NAME=VALUE"),
         (vec!["invoke", "/nowhere/handler.wasm", "--event-type", "a"], "/nowhere/handler.wasm"),
         (vec!["invoke", "/nowhere", "--event", "/nowhere/event"], "--event /nowhere/event"),
+        (vec!["invoke", "/nowhere", "--event", "/nowhere/event", "--attribute", "a=b"], "cannot be used with"),
+        (vec!["invoke", "/nowhere", "--event", "/nowhere/event", "--data", "{}"], "cannot be used with"),
         (vec!["build", "/nowhere"], "/nowhere"),
         (vec!["dev", "/nowhere", "--data", "/tmp"], "/nowhere"),
         (vec!["serve"], "handlers: it is not set"),

@@ -6,9 +6,11 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![allow(clippy::disallowed_methods, reason = "a test looks at the environment that it hands on")]
 
 mod commands;
 mod crash;
+mod dev;
 mod emulator;
 mod handlers;
 mod provider;
