@@ -1,10 +1,12 @@
 //! A folder of handlers, one sub-folder a handler, as it lies on disk.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::Artifact;
 
@@ -13,68 +15,137 @@ pub(super) const MANIFEST: &str = "handler.toml";
 /// The component's file name.
 pub(super) const COMPONENT: &str = "handler.wasm";
 
+/// The longest manifest that is read, in bytes.
+const MAX_MANIFEST: u64 = 1 << 20;
+/// The longest component that is read, in bytes.
+const MAX_COMPONENT: u64 = 256 << 20;
+
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+enum FileStamp {
+    Absent,
+    /// A folder, a pipe, a device: reading one could block for ever or never end.
+    Irregular,
+    Regular {
+        inode: u64,
+        length: u64,
+        modified: (i64, i64),
+        changed: (i64, i64),
+    },
 }
 
-/// What tells one state of a handler's folder from another. `None`: the file isn't there.
+/// What tells one state of a handler's folder from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
-    manifest: Option<FileStamp>,
-    component: Option<FileStamp>,
+    manifest: FileStamp,
+    component: FileStamp,
+}
+
+/// Why a handler's folder gave no artifact.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It has changed since the stamp was taken, so what was read may be half of one version and half of another.
+    Changed,
+    /// A file can't be read now, which says nothing about its bytes.
+    Failed(String),
+    /// It holds no artifact, and won't until it changes.
+    Refused(String),
 }
 
 impl Stamp {
-    fn of(folder: &Path) -> Self {
-        Self { manifest: file_stamp(&folder.join(MANIFEST)), component: file_stamp(&folder.join(COMPONENT)) }
-    }
+    /// The stamp of a folder that holds neither file, so that it is no handler's, or isn't there at all.
+    pub(super) const ABSENT: Self = Self { manifest: FileStamp::Absent, component: FileStamp::Absent };
 
-    /// Whether the folder holds neither file, so that it is no handler's.
-    fn is_empty(&self) -> bool {
-        self.manifest.is_none() && self.component.is_none()
+    fn of(folder: &Path) -> io::Result<Self> {
+        Ok(Self {
+            manifest: FileStamp::of(&folder.join(MANIFEST))?,
+            component: FileStamp::of(&folder.join(COMPONENT))?,
+        })
     }
 }
 
-fn file_stamp(path: &Path) -> Option<FileStamp> {
-    let meta = fs::metadata(path).ok()?;
-    Some(FileStamp {
-        inode: meta.ino(),
-        length: meta.len(),
-        modified: (meta.mtime(), meta.mtime_nsec()),
-        changed: (meta.ctime(), meta.ctime_nsec()),
-    })
+impl FileStamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(match present(fs::metadata(path))? {
+            None => Self::Absent,
+            Some(meta) if !meta.is_file() => Self::Irregular,
+            Some(meta) => Self::Regular {
+                inode: meta.ino(),
+                length: meta.len(),
+                modified: (meta.mtime(), meta.mtime_nsec()),
+                changed: (meta.ctime(), meta.ctime_nsec()),
+            },
+        })
+    }
+
+    /// Says why no artifact can have such a file.
+    fn judge(&self, limit: u64) -> Result<(), String> {
+        match *self {
+            Self::Absent => Err("there is no such file beside the other; a handler has both".into()),
+            Self::Irregular => Err("it is no regular file; put the file itself, or a link to it, there".into()),
+            Self::Regular { length, .. } if length > limit => {
+                Err(format!("it has {length} bytes; at most {limit} are read"))
+            }
+            Self::Regular { .. } => Ok(()),
+        }
+    }
 }
 
-/// The handlers' folders in `dir` and their stamps. Hidden folders are left out, so that a writer can prepare one and
-/// rename it into place.
-pub(super) fn scan(dir: &Path) -> io::Result<BTreeMap<PathBuf, Stamp>> {
+/// `None` where nothing is there. Every other error leaves open whether something is: a file server that doesn't
+/// answer has not removed anything.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The handlers' folders in `dir` and their stamps, or why one of them can't be looked at. Hidden folders are left
+/// out, so that a writer can prepare one and rename it into place.
+pub(super) fn scan(dir: &Path) -> io::Result<BTreeMap<PathBuf, io::Result<Stamp>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') || !path.is_dir() {
+        if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let stamp = Stamp::of(&path);
-        if !stamp.is_empty() {
-            found.insert(path, stamp);
+        // Of a file in place of a folder, what is "in" it is absent.
+        let stamp = Stamp::of(&entry.path());
+        if !matches!(stamp, Ok(Stamp::ABSENT)) {
+            found.insert(entry.path(), stamp);
         }
     }
     Ok(found)
 }
 
-/// Reads a handler's folder, or says which file can't be read.
-pub(super) fn read(folder: &Path) -> Result<Artifact, String> {
-    let read = |name: &str| {
-        fs::read(folder.join(name)).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => format!("{name}: there is no such file beside the other; a handler has both"),
-            _ => format!("{name}: {e}"),
-        })
+/// Reads a handler's folder, which had this stamp at the last look.
+pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<Artifact, Unread> {
+    let read = |name: &str, file: FileStamp, limit: u64| {
+        file.judge(limit).map_err(|problem| Unread::Refused(format!("{name}: {problem}")))?;
+        let bytes = present(read_file(&folder.join(name), limit));
+        bytes.map_err(|error| Unread::Failed(format!("{name}: {error}")))?.ok_or(Unread::Changed)
     };
-    Ok(Artifact { manifest: read(MANIFEST)?, wasm: read(COMPONENT)? })
+    let artifact = Artifact {
+        manifest: read(MANIFEST, stamp.manifest, MAX_MANIFEST)?,
+        wasm: read(COMPONENT, stamp.component, MAX_COMPONENT)?,
+    };
+    match Stamp::of(folder) {
+        Ok(now) if now == *stamp => Ok(artifact),
+        Ok(_) => Err(Unread::Changed),
+        Err(error) => Err(Unread::Failed(error.to_string())),
+    }
 }
+
+/// Reads a file that was regular and within its limit a moment ago. Should it be a pipe by now, or grow without end,
+/// this returns all the same, and its stamp gives it away.
+fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

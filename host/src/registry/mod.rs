@@ -2,7 +2,9 @@
 
 mod artifact;
 mod folder;
+mod follower;
 mod install;
+mod load;
 mod manifest;
 mod snapshot;
 mod watch;

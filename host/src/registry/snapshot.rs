@@ -29,33 +29,52 @@ pub struct Snapshot {
     routes: HashMap<String, Arc<Handler>>,
 }
 
+/// A handler that wants to be in the next snapshot.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// The handler.
+    pub(super) handler: Arc<Handler>,
+    /// The version of it that is in the snapshot before.
+    pub(super) before: Option<Arc<Handler>>,
+}
+
+impl Claim {
+    /// Whether what this handler has would go to a version of the same.
+    fn succeeds(&self, owner: Option<&Arc<Handler>>) -> bool {
+        self.before.as_ref().zip(owner).is_some_and(|(before, owner)| Arc::ptr_eq(before, owner))
+    }
+}
+
 impl Snapshot {
-    /// The snapshot of these handlers, and the claims in it that could not be met.
+    /// The snapshot that follows `before`, and the claims that it could not meet.
     ///
-    /// Where two want the same name or event type, the first of them has it. Give them in an order that is the same
-    /// on every host and after every start.
-    pub fn new(handlers: impl IntoIterator<Item = Arc<Handler>>) -> (Self, Vec<Conflict>) {
-        let (mut snapshot, mut conflicts) = (Self::default(), Vec::new());
-        for handler in handlers {
-            if snapshot.handlers.contains_key(&handler.name) {
-                let name = handler.name.clone();
-                conflicts.push(Conflict { claim: "name", value: name.clone(), owner: name.clone(), refused: name });
-                continue;
+    /// Where two want the same name or event type, who has it keeps it: a newcomer takes nothing from what serves.
+    /// Where nobody has it, the first gets it: give them in an order that is the same on every host.
+    pub(super) fn after(before: &Self, claims: &[Claim]) -> (Self, Vec<Conflict>) {
+        let (mut next, mut conflicts) = (Self::default(), Vec::new());
+        // The sorts are stable: among those who have nothing yet, the order stays as given.
+        let mut names: Vec<_> = claims.iter().collect();
+        names.sort_by_key(|claim| !claim.succeeds(before.handlers.get(&claim.handler.name)));
+        let mut types = Vec::new();
+        for claim in names {
+            let Handler { name, events, .. } = &*claim.handler;
+            if next.handlers.contains_key(name) {
+                conflicts.push(Conflict::new("name", name, name, name));
+            } else {
+                next.handlers.insert(name.clone(), Arc::clone(&claim.handler));
+                types.extend(events.iter().map(|event_type| (event_type, claim)));
             }
-            for event_type in &handler.events {
-                match snapshot.routes.get(event_type) {
-                    None => _ = snapshot.routes.insert(event_type.clone(), Arc::clone(&handler)),
-                    Some(owner) => conflicts.push(Conflict {
-                        claim: "event type",
-                        value: event_type.clone(),
-                        owner: owner.name.clone(),
-                        refused: handler.name.clone(),
-                    }),
+        }
+        types.sort_by_key(|(event_type, claim)| !claim.succeeds(before.routes.get(*event_type)));
+        for (event_type, claim) in types {
+            match next.routes.get(event_type) {
+                None => _ = next.routes.insert(event_type.clone(), Arc::clone(&claim.handler)),
+                Some(owner) => {
+                    conflicts.push(Conflict::new("event type", event_type, &owner.name, &claim.handler.name));
                 }
             }
-            snapshot.handlers.insert(handler.name.clone(), handler);
         }
-        (snapshot, conflicts)
+        (next, conflicts)
     }
 
     /// The handler that serves this event type.
@@ -75,13 +94,19 @@ impl Snapshot {
 #[error(
     "the {claim} {value:?} is already the handler {owner:?}'s, so {refused:?} doesn't get it: change one handler.toml"
 )]
-pub struct Conflict {
+pub(super) struct Conflict {
     /// What kind of thing both want.
-    pub claim: &'static str,
+    claim: &'static str,
     /// What both want.
-    pub value: String,
+    value: String,
     /// Who has it.
-    pub owner: String,
+    owner: String,
     /// Who doesn't.
-    pub refused: String,
+    pub(super) refused: String,
+}
+
+impl Conflict {
+    fn new(claim: &'static str, value: &str, owner: &str, refused: &str) -> Self {
+        Self { claim, value: value.into(), owner: owner.into(), refused: refused.into() }
+    }
 }

@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::folder::{self, Stamp};
-use super::{Handler, Registry, Snapshot};
+use super::follower::Follower;
+use super::load::Loader;
+use super::{Registry, folder};
 use crate::config::{HandlerValues, Quota};
 use crate::runtime::Runtime;
 
@@ -54,132 +54,35 @@ impl FolderWatch {
         quota: Quota,
         interval: Duration,
     ) -> Result<Self, WatchError> {
-        let mut follower =
-            Follower { dir, runtime, registry, values, quota, folders: BTreeMap::new(), unreadable: false };
-        let found =
-            folder::scan(&follower.dir).map_err(|source| WatchError::Folder { path: follower.dir.clone(), source })?;
+        let found = folder::scan(&dir).map_err(|source| WatchError::Folder { path: dir.clone(), source })?;
+        let mut follower = Follower::new(registry, Loader { runtime, values, quota });
         // What is there at the start is not in the middle of being written.
         follower.apply(found, true);
         let (stop, stopped) = channel();
         std::thread::Builder::new()
             .name("handlers".into())
-            .spawn(move || follower.run(interval, &stopped))
+            .spawn(move || run(&dir, follower, interval, &stopped))
             .map_err(WatchError::Thread)?;
         Ok(Self { _stop: stop })
     }
 }
 
-struct Follower {
-    dir: PathBuf,
-    runtime: Runtime,
-    registry: Arc<Registry>,
-    values: HandlerValues,
-    quota: Quota,
-    folders: BTreeMap<PathBuf, Folder>,
-    unreadable: bool,
-}
-
-/// What the follower knows of one handler's folder.
-#[derive(Default)]
-struct Folder {
-    /// As it was at the last look.
-    seen: Option<Stamp>,
-    /// As it was when it was last loaded, or refused.
-    judged: Option<Stamp>,
-    /// The last version that could be loaded.
-    serving: Option<Arc<Handler>>,
-}
-
-impl Follower {
-    fn run(mut self, interval: Duration, stopped: &Receiver<()>) {
-        // Compiling must not take processor time from events. A lower priority is a courtesy: without it, all works.
-        _ = rustix::process::setpriority_process(None, NICENESS);
-        while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-            match folder::scan(&self.dir) {
-                Ok(found) => {
-                    self.unreadable = false;
-                    self.apply(found, false);
-                }
-                // A folder that is away for a moment must not take all handlers with it.
-                Err(error) if !self.unreadable => {
-                    self.unreadable = true;
-                    tracing::error!(folder = %self.dir.display(), "the handlers' folder can't be read: {error}; what was loaded goes on serving");
-                }
-                Err(_) => {}
+fn run(dir: &Path, mut follower: Follower, interval: Duration, stopped: &Receiver<()>) {
+    // Compiling must not take processor time from events. A lower priority is a courtesy: without it, all works.
+    _ = rustix::process::setpriority_process(None, NICENESS);
+    let mut unreadable = false;
+    while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        match folder::scan(dir) {
+            Ok(found) => {
+                unreadable = false;
+                follower.apply(found, false);
             }
-        }
-    }
-
-    /// Takes over what has changed and settled, in one new snapshot.
-    fn apply(&mut self, found: BTreeMap<PathBuf, Stamp>, settled: bool) {
-        let mut changed = false;
-        self.folders.retain(|path, folder| {
-            let there = found.contains_key(path);
-            if let (false, Some(handler)) = (there, &folder.serving) {
-                changed = true;
-                tracing::info!(handler = handler.name, digest = %handler.digest, "handler removed");
+            // A folder that is away for a moment must not take all handlers with it.
+            Err(error) if !unreadable => {
+                unreadable = true;
+                tracing::error!(folder = %dir.display(), "the handlers' folder can't be read: {error}; what was loaded goes on serving");
             }
-            there
-        });
-        for (path, stamp) in found {
-            let folder = self.folders.entry(path.clone()).or_default();
-            let steady = settled || folder.seen == Some(stamp);
-            folder.seen = Some(stamp);
-            if !steady || folder.judged == Some(stamp) {
-                continue;
-            }
-            folder.judged = Some(stamp);
-            if let Some(handler) = load(&path, &self.runtime, &self.values, self.quota, folder.serving.as_deref()) {
-                folder.serving = Some(handler);
-                changed = true;
-            }
-        }
-        if changed {
-            self.publish();
-        }
-    }
-
-    fn publish(&self) {
-        let serving = self.folders.values().filter_map(|folder| folder.serving.clone());
-        let (snapshot, conflicts) = Snapshot::new(serving);
-        for conflict in conflicts {
-            tracing::error!(handler = conflict.refused, "{conflict}");
-        }
-        self.registry.replace(snapshot);
-    }
-}
-
-/// Loads a folder, or says in one line why not and what goes on serving.
-fn load(
-    path: &Path,
-    runtime: &Runtime,
-    values: &HandlerValues,
-    quota: Quota,
-    serving: Option<&Handler>,
-) -> Option<Arc<Handler>> {
-    let start = Instant::now();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let loaded =
-        folder::read(path).and_then(|artifact| artifact.load(runtime, &name, values, quota).map_err(|e| e.to_string()));
-    match loaded {
-        Ok(handler) => {
-            tracing::info!(
-                handler = handler.name,
-                digest = %handler.digest,
-                events = handler.events.join(","),
-                compile_ms = start.elapsed().as_millis() as u64,
-                "{}",
-                if serving.is_some() { "handler replaced" } else { "handler loaded" }
-            );
-            Some(handler)
-        }
-        Err(reason) => {
-            let meanwhile = serving.map_or_else(
-                || "nothing serves in its place".to_owned(),
-                |handler| format!("the version before, {}, goes on serving", handler.digest),
-            );
-            tracing::error!(handler = %name, folder = %path.display(), "handler refused: {reason}; {meanwhile}");
-            None
+            Err(_) => {}
         }
     }
 }
