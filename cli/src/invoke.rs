@@ -77,7 +77,8 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
 fn received(flags: &ArgMatches) -> Result<Received, Failure> {
     let Some(path) = flags.get_one::<String>("event") else {
         let message_id = format!("invoke-{}", uuid::Uuid::now_v7());
-        return Ok(Received { event: input::event(flags)?, delivery: Delivery { message_id, ..Delivery::default() } });
+        let delivery = Delivery { message_id, ..Delivery::default() };
+        return Ok(Received::unverified(input::event(flags)?, delivery));
     };
     let body =
         std::fs::read(path).map_err(|error| Failure::misused(format!("--event {path}: it can't be read: {error}")))?;

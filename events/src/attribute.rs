@@ -6,10 +6,14 @@ pub const EVENT_TYPE: &str = "event-type";
 pub const EVENT_ID: &str = "event-id";
 /// When the event happened, by the publisher's clock, as RFC 3339.
 pub const EVENT_TIME: &str = "event-time";
+/// The ordering key once more: not every broker hands on the one that it delivers by (the emulator doesn't, for one).
+pub const ORDERING_KEY: &str = "ordering-key";
 /// The media type of the data.
 pub const CONTENT_TYPE: &str = "content-type";
 /// The version 1 signature: hex HMAC-SHA256 over the decoded data.
 pub const SIGNATURE: &str = "signature";
+/// The version 2 signature, over the data and the fields above; see [`crate::signature::v2`].
+pub const SIGNATURE_V2: &str = "signature-v2";
 
 /// The attributes that become fields of an event, or that vouch for it; handlers don't see them among the others.
-pub const RESERVED: [&str; 5] = [EVENT_TYPE, EVENT_ID, EVENT_TIME, CONTENT_TYPE, SIGNATURE];
+pub const RESERVED: [&str; 7] = [EVENT_TYPE, EVENT_ID, EVENT_TIME, ORDERING_KEY, CONTENT_TYPE, SIGNATURE, SIGNATURE_V2];

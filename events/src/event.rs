@@ -41,6 +41,8 @@ pub struct Delivery {
     pub message_id: String,
     /// The full name of the subscription. Empty where the sender gave none.
     pub subscription: String,
+    /// The source of the CloudEvent that it came as, where it came as one.
+    pub source: Option<String>,
     /// How often the message was delivered, this time included; only where the subscription has a dead-letter policy.
     pub attempt: Option<u32>,
     /// When the broker took the message.
@@ -64,24 +66,39 @@ impl Event {
         if let Some(content_type) = &self.content_type {
             attributes.insert(attribute::CONTENT_TYPE.into(), content_type.clone());
         }
+        if let Some(ordering_key) = &self.ordering_key {
+            attributes.insert(attribute::ORDERING_KEY.into(), ordering_key.clone());
+        }
         Message { data: self.data.clone(), attributes, ordering_key: self.ordering_key.clone() }
     }
 
-    /// The event that a message carries, or `None` where it has no event type.
+    /// Whether `id` can name an event: 1 to 255 visible ASCII characters.
+    #[must_use]
+    pub fn is_id(id: &str) -> bool {
+        crate::signature::is_event_id(id)
+    }
+
+    /// The event of this type that a message carries, and its reserved attributes as they were.
     ///
     /// A publisher that follows the plain scheme sends a type and nothing more: the id is then the message id, and the
     /// time the publish time, or `arrival` where the sender gave none. So it is with an `event-time` that is no RFC 3339.
-    pub(crate) fn from_message(message: Message, delivery: &Delivery, arrival: SystemTime) -> Option<Self> {
+    pub(crate) fn from_message(
+        message: Message,
+        delivery: &Delivery,
+        event_type: String,
+        arrival: SystemTime,
+    ) -> (Self, BTreeMap<String, String>) {
         let Message { data, mut attributes, ordering_key } = message;
-        let mut take = |name: &str| attributes.remove(name).filter(|value| !value.is_empty());
-        let event_type = take(attribute::EVENT_TYPE)?;
-        let id = take(attribute::EVENT_ID).unwrap_or_else(|| delivery.message_id.clone());
-        let time = take(attribute::EVENT_TIME)
-            .and_then(|text| parse_rfc3339(&text).ok())
+        let reserved: BTreeMap<_, _> =
+            attribute::RESERVED.iter().filter_map(|name| attributes.remove_entry(*name)).collect();
+        let given = |name: &str| reserved.get(name).filter(|value| !value.is_empty());
+        let id = given(attribute::EVENT_ID).unwrap_or(&delivery.message_id).clone();
+        let time = given(attribute::EVENT_TIME)
+            .and_then(|text| parse_rfc3339(text).ok())
             .or(delivery.publish_time)
             .unwrap_or(arrival);
-        let content_type = take(attribute::CONTENT_TYPE);
-        take(attribute::SIGNATURE);
-        Some(Self { id, event_type, time, content_type, ordering_key, attributes, data })
+        let content_type = given(attribute::CONTENT_TYPE).cloned();
+        let ordering_key = ordering_key.or_else(|| given(attribute::ORDERING_KEY).cloned());
+        (Self { id, event_type, time, content_type, ordering_key, attributes, data }, reserved)
     }
 }

@@ -1,17 +1,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hmac::{Hmac, KeyInit};
-use sha2::Sha256;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// What the secret is hashed with to give version 2 a key of its own.
+const V2_DOMAIN: &[u8] = b"tidemill-signature-v2:";
 
 /// A signing key: an id by which people and signatures name it, and a secret.
 ///
-/// The secret never shows: `Debug` writes the id alone.
+/// The secret never shows: `Debug` writes the id alone. It isn't kept either, only the states of the two HMACs that it
+/// began, and those are overwritten with zeros when the key is dropped.
 #[derive(Clone)]
 pub struct Key {
     id: String,
-    /// The HMAC with the secret already taken in: hashing it anew for each message would cost two blocks more.
-    mac: Hmac<Sha256>,
+    /// The HMACs with the secret already taken in: hashing it anew for each message would cost two blocks more.
+    v1: Hmac<Sha256>,
+    v2: Hmac<Sha256>,
 }
 
 /// Why a text is no signing key. The text itself is not repeated, as it may hold the secret.
@@ -34,8 +40,7 @@ impl Key {
     /// # Errors
     /// Where either is of another form.
     pub fn new(id: &str, secret: &str) -> Result<Self, KeyError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
+        if !is_key_id(id) {
             return Err(KeyError::Id(id.chars().count()));
         }
         let no_secret = || KeyError::NoSecret(id.to_owned());
@@ -43,8 +48,10 @@ impl Key {
             return Err(no_secret());
         }
         // RFC 2104 takes a key of any length, so this fails for none.
-        let mac = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| no_secret())?;
-        Ok(Self { id: id.to_owned(), mac })
+        let mac = |key: &[u8]| Hmac::new_from_slice(key).map_err(|_| no_secret());
+        let derived = Sha256::new().chain_update(V2_DOMAIN).chain_update(secret.as_bytes());
+        let derived: Zeroizing<[u8; 32]> = Zeroizing::new(derived.finalize().into());
+        Ok(Self { id: id.to_owned(), v1: mac(secret.as_bytes())?, v2: mac(derived.as_slice())? })
     }
 
     /// The id, which may be shown.
@@ -53,10 +60,37 @@ impl Key {
         &self.id
     }
 
-    /// An HMAC-SHA256 under this key that has seen no data yet.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
-        self.mac.clone()
+    /// Version 1's HMAC-SHA256 under this key, that has seen no data yet. Its key is the secret.
+    pub(crate) fn v1(&self) -> Hmac<Sha256> {
+        self.v1.clone()
     }
+
+    /// Version 2's. Its key is SHA-256 over `tidemill-signature-v2:` and the secret: with one key for both, what
+    /// version 1 signs (any data at all) could be made to look like what version 2 signs.
+    pub(crate) fn v2(&self) -> Hmac<Sha256> {
+        self.v2.clone()
+    }
+
+    /// Whether both hold the same secret under the same id.
+    fn is(&self, other: &Self) -> bool {
+        // In constant time: it is the secrets that are compared, in a form.
+        let same = |a: Hmac<Sha256>, b: Hmac<Sha256>| a.verify(&b.finalize().into_bytes()).is_ok();
+        self.id == other.id && same(self.v1(), other.v1())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for Key {}
+
+/// Whether a text has the form of a key's id: 1 to 64 letters, digits, `.`, `_` or `-`.
+pub(crate) fn is_key_id(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=64).contains(&text.len()) && text.chars().all(allowed)
 }
 
 impl FromStr for Key {
@@ -77,16 +111,17 @@ impl fmt::Debug for Key {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::ZeroizeOnDrop;
+
     use super::*;
 
     #[test]
     fn a_secret_may_hold_separators_and_never_shows() {
         let key: Key = "k1=a=b=".parse().unwrap();
         assert_eq!(key.id(), "k1");
-        assert_eq!(
-            crate::signature::v1::sign(&key, b"x"),
-            crate::signature::v1::sign(&Key::new("k2", "a=b=").unwrap(), b"x")
-        );
+        assert_eq!(key, Key::new("k1", "a=b=").unwrap());
+        assert_ne!(key, Key::new("k2", "a=b=").unwrap());
+        assert_ne!(key, Key::new("k1", "a=b").unwrap());
         assert_eq!(format!("{key:?}"), "Key { id: \"k1\", .. }");
     }
 
@@ -97,5 +132,12 @@ mod tests {
         assert_eq!("a b=s3cret".parse::<Key>().unwrap_err(), KeyError::Id(3));
         assert_eq!("k1=".parse::<Key>().unwrap_err(), KeyError::NoSecret("k1".into()));
         assert!(!"hunter2".parse::<Key>().unwrap_err().to_string().contains("hunter2"));
+    }
+
+    /// Compiles only while the hash states that an HMAC is made of, and that hold the secret's traces, are overwritten.
+    #[test]
+    fn what_is_kept_of_a_secret_is_overwritten_with_zeros() {
+        fn overwrites<T: ZeroizeOnDrop>() {}
+        overwrites::<Sha256>();
     }
 }

@@ -9,11 +9,16 @@ pub mod attribute;
 mod envelope;
 mod event;
 mod key;
+mod key_ring;
 pub mod signature;
 mod timestamp;
 
 pub use envelope::{Envelope, EnvelopeError, WrappedError};
 pub use event::{Delivery, Event, Message};
 pub use key::{Key, KeyError};
-pub use signature::{Received, Scheme, SignedMessage, Signer, UnknownScheme, Verified, Verifier, VerifyError};
+pub use key_ring::{KeyRing, KeyRingError};
+pub use signature::{
+    Exemption, ExemptionError, Received, Scheme, Schemes, Sender, SignedMessage, Signer, UnknownScheme, Unverified,
+    Verified, Verifier, VerifyError, Voucher,
+};
 pub use timestamp::{TimestampError, format_rfc3339, parse_rfc3339};

@@ -125,7 +125,7 @@ prop_compose! {
         let publish_time = publish_nanos.map(|n| SystemTime::UNIX_EPOCH + Duration::from_nanos(n));
         Envelope {
             message: Message { data, attributes, ordering_key },
-            delivery: Delivery { message_id, subscription, attempt, publish_time },
+            delivery: Delivery { message_id, subscription, attempt, publish_time, ..Delivery::default() },
         }
     }
 }

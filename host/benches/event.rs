@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tidemill_events::{Delivery, Envelope, Event, Key, Received, Scheme, Signer, Verifier};
+use tidemill_events::{Delivery, Envelope, Event, Key, KeyRing, Received, Scheme, Sender, Signer, Verifier};
 use tidemill_host::runtime::{Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig};
 use tidemill_test_artifacts::{EMPTY, USER_NAME_CHANGED};
 
@@ -46,7 +46,7 @@ fn main() {
 
 async fn invoke(component: &Component, grant: &Grant) -> Vec<Duration> {
     let sink: Arc<dyn OutputSink> = Arc::new(Nowhere);
-    let received = Received { event: event(), delivery: delivery() };
+    let received = Received::unverified(event(), delivery());
     let mut times = Vec::with_capacity(RUNS);
     for run in 0..WARM_UP + RUNS {
         let start = Instant::now();
@@ -64,12 +64,12 @@ fn decode_and_verify() -> Vec<Duration> {
     let key: Key = "k1=s3cret".parse().unwrap();
     let message = Signer::new(key.clone()).sign(&event()).into_message();
     let body = Envelope { message, delivery: delivery() }.encode();
-    let verifier = Verifier::new(vec![key], vec![Scheme::V1]);
+    let (keys, verifier) = (KeyRing::from(key), Verifier::new(vec![Scheme::V2]));
     (0..RUNS)
         .map(|_| {
             let start = Instant::now();
             let envelope = Envelope::decode(&body).unwrap();
-            std::hint::black_box(verifier.verify(envelope, UNIX_EPOCH).unwrap());
+            std::hint::black_box(verifier.verify(&keys, envelope, Sender::Stranger, UNIX_EPOCH).unwrap());
             start.elapsed()
         })
         .collect()
@@ -89,7 +89,7 @@ fn event() -> Event {
 
 fn delivery() -> Delivery {
     let subscription = "projects/p/subscriptions/s".into();
-    Delivery { message_id: "1".into(), subscription, attempt: Some(1), publish_time: Some(UNIX_EPOCH) }
+    Delivery { message_id: "1".into(), subscription, attempt: Some(1), publish_time: Some(UNIX_EPOCH), source: None }
 }
 
 fn report(name: &str, times: &[Duration]) {

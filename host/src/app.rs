@@ -5,11 +5,14 @@ use std::time::SystemTime;
 
 use tidemill_events::Verifier;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::Authenticator;
-use crate::config::Config;
-use crate::dispatch::Dispatcher;
-use crate::ingress::{BodyLimits, Ingress, Stage};
+use crate::config::{Config, DeadLetterConfig, DeadLetterTarget, VerifyConfig};
+use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
+use crate::dispatch::{Dispatcher, GivingUp};
+use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
+use crate::keys::Keys;
 use crate::registry::{FolderWatch, Registry, WatchError};
 use crate::runtime::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 use crate::server::{self, Drained, ServerLimits};
@@ -20,6 +23,7 @@ pub struct App {
     registry: Arc<Registry>,
     limits: ServerLimits,
     _watch: FolderWatch,
+    _following_keys: AbortOnDropHandle<()>,
 }
 
 /// Why a host could not be built.
@@ -31,6 +35,9 @@ pub enum AppError {
     /// No handlers' folder.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// No place for dead letters.
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
     /// The first load was cut off.
     #[error("the first load of the handlers broke off: {0}")]
     Load(#[from] tokio::task::JoinError),
@@ -46,7 +53,7 @@ impl App {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let instances = u32::try_from(config.max_in_flight).unwrap_or(u32::MAX);
+        let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
         let runtime = Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory })?;
         tell_allocation(runtime.allocation());
         let registry = Arc::new(Registry::default());
@@ -66,11 +73,20 @@ impl App {
                 );
             }
         }
-        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.max_in_flight, config.unknown_event_type);
+        let giving_up = giving_up(&config.dead_letter).await?;
+        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, giving_up);
+        let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
+        let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
+        let keys = Arc::new(Keys::new(config.keys.clone()));
+        let following_keys = AbortOnDropHandle::new(tokio::spawn({
+            let keys = Arc::clone(&keys);
+            async move { keys.follow().await }
+        }));
         let ingress = Ingress::new(
             Authenticator::new(config.auth),
-            Verifier::new(config.keys.clone(), config.accept.clone()),
-            BodyLimits { bytes: config.max_body, time: config.body_timeout },
+            Trust { verifier, keys },
+            BodyLimits { bytes: config.max_body, time: config.body_timeout, in_flight: config.in_flight.body_bytes },
+            config.in_flight.events,
             Arc::new(dispatcher),
             wall_clock,
         );
@@ -79,7 +95,7 @@ impl App {
             head_timeout: config.body_timeout,
             grace: config.grace,
         };
-        Ok(Self { ingress: Arc::new(ingress), registry, limits, _watch: watch })
+        Ok(Self { ingress: Arc::new(ingress), registry, limits, _watch: watch, _following_keys: following_keys })
     }
 
     /// What is live, to look at.
@@ -116,6 +132,25 @@ impl App {
 #[expect(clippy::disallowed_methods, reason = "the composition root hands the clock to the rest")]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
+}
+
+/// What happens to an event that no handler can finish.
+async fn giving_up(config: &DeadLetterConfig) -> Result<GivingUp, DeadLetterError> {
+    let letters: Option<Arc<dyn DeadLetters>> = match config.target.clone() {
+        Some(DeadLetterTarget::Topic(topic)) => {
+            Some(Arc::new(DeadLetterTopic::open(topic, config.emulator.clone()).await?))
+        }
+        Some(DeadLetterTarget::Folder(folder)) => Some(Arc::new(DeadLetterFolder::open(folder)?)),
+        None => None,
+    };
+    match &letters {
+        Some(letters) => tracing::info!("events that no handler can finish go to {}", letters.name()),
+        None => tracing::warn!(
+            "there is no place for dead letters: an event that no handler can finish comes again until the subscription's own policy takes it; set `dead-letter`"
+        ),
+    }
+    let DeadLetterConfig { max_attempts, unknown_event_type, .. } = *config;
+    Ok(GivingUp { letters, max_attempts, unknown_event_type })
 }
 
 fn tell_allocation(allocation: Allocation) {

@@ -7,8 +7,10 @@
 pub mod app;
 pub mod auth;
 pub mod config;
+pub mod dead_letter;
 pub mod dispatch;
 pub mod ingress;
+pub mod keys;
 pub mod outcome;
 pub mod registry;
 pub mod runtime;

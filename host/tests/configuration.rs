@@ -9,7 +9,8 @@
 
 use std::time::Duration;
 
-use tidemill_host::config::{Config, Problems, SETTINGS, Sources, with_flags};
+use tidemill_events::Scheme;
+use tidemill_host::config::{Config, DeadLetterTarget, Problems, SETTINGS, Sources, with_flags};
 
 struct Given<'a> {
     flags: &'a [&'a str],
@@ -61,7 +62,7 @@ fn a_file_can_hold_everything() {
         mail-key = "from the file"
     "#;
     let config = read(&Given { flags: &[], variables: &[], file }).unwrap();
-    assert_eq!(config.keys.iter().map(|key| key.id()).collect::<Vec<_>>(), ["k1", "k2"]);
+    assert_eq!(config.keys.ring.keys().iter().map(|key| key.id()).collect::<Vec<_>>(), ["k1", "k2"]);
     assert_eq!((config.grace, config.max_body), (Duration::from_secs(5), 1 << 20));
     assert_eq!(config.handler_values.get("email-on-register", "mail-key"), Some("from the file"));
 }
@@ -134,7 +135,7 @@ fn keys_come_from_a_file_too_and_ids_are_unique() {
     let path = path.to_str().unwrap();
     let flags = ["--handlers", "h", "--auth", "none", "--signing-keys-file", path];
     let config = read(&Given { flags: &flags, ..LEAST }).unwrap();
-    assert_eq!(config.keys.len(), 2);
+    assert_eq!((config.keys.ring.keys().len(), config.keys.fixed.len()), (2, 0));
     let flags = [LEAST.flags, &["--signing-keys-file", path]].concat();
     assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("\"k1\" is given twice"));
     std::fs::write(path, "old=x\nno separator\n").unwrap();
@@ -148,12 +149,39 @@ fn what_looks_like_a_setting_and_is_none_is_warned_of() {
 }
 
 #[test]
-fn v2_may_be_listed_beside_v1_and_is_said_to_add_nothing() {
+fn v2_alone_is_accepted_by_default_and_v1_is_warned_of() {
+    let config = read(&LEAST).unwrap();
+    assert_eq!(config.verify.accept, [Scheme::V2]);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let flags = [LEAST.flags, &["--accept", "v1,v2"]].concat();
     let config = read(&Given { flags: &flags, ..LEAST }).unwrap();
-    assert!(config.warnings[0].contains("v2"), "{:?}", config.warnings);
-    let flags = [LEAST.flags, &["--accept", "v2"]].concat();
-    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("accept"));
+    assert_eq!(config.verify.accept, [Scheme::V1, Scheme::V2]);
+    assert!(config.warnings[0].contains("event of any other type"), "{:?}", config.warnings);
+}
+
+#[test]
+fn dead_letters_go_to_a_topic_or_a_folder() {
+    let target = |text: &str| {
+        let flags = [LEAST.flags, &["--dead-letter", text]].concat();
+        read(&Given { flags: &flags, ..LEAST }).map(|config| config.dead_letter.target.unwrap())
+    };
+    let topic = "projects/shop/topics/dead";
+    assert_eq!(target(topic).unwrap(), DeadLetterTarget::Topic(topic.parse().unwrap()));
+    assert_eq!(target("./dead").unwrap(), DeadLetterTarget::Folder("./dead".into()));
+    assert!(target("projects/shop/dead").unwrap_err().to_string().contains("dead-letter (flag --dead-letter)"));
+}
+
+#[test]
+fn a_handler_gets_half_of_the_places_unless_told_otherwise() {
+    let per_handler = |more: &[&str]| {
+        let flags = [LEAST.flags, &["--max-in-flight", "9"], more].concat();
+        read(&Given { flags: &flags, ..LEAST }).unwrap().in_flight.per_handler
+    };
+    assert_eq!(per_handler(&[]), 5);
+    assert_eq!(per_handler(&["--max-in-flight-per-handler", "2"]), 2);
+    assert_eq!(per_handler(&["--max-in-flight-per-handler", "100"]), 9);
+    let flags = [LEAST.flags, &["--max-body-in-flight", "1MiB"]].concat();
+    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("less than one body may have"));
 }
 
 #[test]

@@ -15,23 +15,30 @@ use std::time::Duration;
 use common::{KEY, SCRIPT, TestHost, client, install_in, log, send, signed, wasm};
 use hyper::{Method, StatusCode};
 use serde_json::json;
+use tidemill_host::config::InFlight;
 use tidemill_host::server::Drained;
 use tidemill_test_artifacts::{EMPTY, SCRIPTED};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// So many at once, each with an instance of its own.
+const EVENTS: usize = 400;
+
 async fn drains(http2: bool) {
-    let mut host = TestHost::start(&[("scripted", SCRIPT, &wasm(SCRIPTED))]).await;
+    let mut host = TestHost::start_with(&[("scripted", SCRIPT, &wasm(SCRIPTED))], |config| {
+        config.in_flight = InFlight { events: EVENTS, per_handler: EVENTS, ..config.in_flight };
+    })
+    .await;
     let client = client(http2);
     let mut in_flight = JoinSet::new();
     let marker = format!("in flight, {http2}");
-    let script = json!([{ "stdout": marker }, { "sleep_ms": 1000 }]).to_string();
-    for _ in 0..40 {
+    let script = json!([{ "stdout": marker }, { "sleep_ms": 2000 }]).to_string();
+    for _ in 0..EVENTS {
         let (client, address, body) = (client.clone(), host.address, signed("script", script.as_bytes()).encode());
         in_flight.spawn(async move { send(&client, address, Method::POST, "/events", body).await });
     }
-    host.until("begun", |_| log::lines(|line| line["message"] == marker).len() == 40).await;
+    host.until("begun", |_| log::lines(|line| line["message"] == marker).len() == EVENTS).await;
     host.begin_shutdown();
     for answer in in_flight.join_all().await {
         assert_eq!(answer.unwrap().status, StatusCode::NO_CONTENT);

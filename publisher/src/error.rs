@@ -16,6 +16,9 @@ pub enum PublishError {
         #[source]
         reason: Unpublishable,
     },
+    /// A message that is to be sent on breaks a rule; nothing was sent.
+    #[error("the message can't be sent on: {0}")]
+    Unforwardable(#[source] Unpublishable),
     /// No answer in time. The event may have arrived, or may still arrive.
     #[error("{destination} gave no answer within {limit:?}")]
     Timeout {
@@ -87,7 +90,7 @@ impl PublishError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unpublishable { .. } => false,
+            Self::Unpublishable { .. } | Self::Unforwardable(_) => false,
             Self::Timeout { .. } | Self::Unreachable { .. } | Self::HeldBack { .. } => true,
             Self::Credentials { retryable, .. } | Self::Topic { retryable, .. } => *retryable,
             // RFC 9110: request timeout, too early, too many requests, and whatever the server blames on itself.

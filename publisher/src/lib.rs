@@ -35,4 +35,6 @@ pub use limits::Unpublishable;
 pub use new_event::new_event;
 pub use publisher::{DEFAULT_TIME_LIMIT, MessageId, Publisher, Publishing};
 #[cfg(feature = "pubsub")]
-pub use pubsub::{EmulatorHost, EmulatorHostError, PubSub, PubSubBuilder, PubSubError, TopicName, TopicNameError};
+pub use pubsub::{
+    EmulatorHost, EmulatorHostError, Forwarder, PubSub, PubSubBuilder, PubSubError, TopicName, TopicNameError,
+};

@@ -20,6 +20,9 @@ pub enum Unpublishable {
     /// Without an id of its own a second publish could not be told from a second event.
     #[error("it has no id: give it one, such as a UUID")]
     NoId,
+    /// The id is none that every host takes.
+    #[error("its id is no id: it has 1 to 255 visible ASCII characters, such as a UUID has")]
+    Id,
     /// Without an event type no handler can be chosen.
     #[error("it has no event type: give it one, such as user.registered")]
     NoType,
@@ -28,7 +31,7 @@ pub enum Unpublishable {
         "it has {0} bytes, and a message takes at most {MAX_BYTES}: put the data elsewhere and publish a reference to it"
     )]
     TooLong(usize),
-    /// Too many attributes. Up to five of them are the event's own fields and its signature.
+    /// Too many attributes. Up to seven of them are the event's own fields and its signatures.
     #[error(
         "it has {0} attributes together with those of its own fields, and a message takes at most {MAX_ATTRIBUTES}"
     )]
@@ -55,6 +58,9 @@ pub(crate) fn sign(signer: &Signer, event: &Event) -> Result<SignedMessage, Publ
     if event.id.is_empty() {
         return Err(unpublishable(Unpublishable::NoId));
     }
+    if !Event::is_id(&event.id) {
+        return Err(unpublishable(Unpublishable::Id));
+    }
     if event.event_type.is_empty() {
         return Err(unpublishable(Unpublishable::NoType));
     }
@@ -69,7 +75,7 @@ pub(crate) fn size(message: &Message) -> usize {
     message.data.len() + attributes + message.ordering_key.as_ref().map_or(0, String::len)
 }
 
-fn check(message: &Message) -> Result<(), Unpublishable> {
+pub(crate) fn check(message: &Message) -> Result<(), Unpublishable> {
     let bytes = size(message);
     if bytes > MAX_BYTES {
         return Err(Unpublishable::TooLong(bytes));
@@ -123,10 +129,10 @@ mod tests {
             Err(Unpublishable::AttributeValue { name: "n".into(), bytes: 1025 })
         );
 
-        // Type, id, time, content type and signature are attributes too.
+        // Type, id, time, content type and the two signatures are attributes too.
         let many = |count: usize| (0..count).map(|n| (format!("a{n}"), String::new()));
-        assert_eq!(judge(|e| e.attributes.extend(many(95))), Ok(()));
-        assert_eq!(judge(|e| e.attributes.extend(many(96))), Err(Unpublishable::TooManyAttributes(101)));
+        assert_eq!(judge(|e| e.attributes.extend(many(94))), Ok(()));
+        assert_eq!(judge(|e| e.attributes.extend(many(95))), Err(Unpublishable::TooManyAttributes(101)));
 
         assert_eq!(judge(|e| e.data = vec![0; MAX_BYTES - 1000]), Ok(()));
         assert!(matches!(judge(|e| e.data = vec![0; MAX_BYTES]), Err(Unpublishable::TooLong(_))));
@@ -135,6 +141,8 @@ mod tests {
     #[test]
     fn an_event_without_id_or_type_is_refused() {
         assert_eq!(judge(|e| e.id.clear()), Err(Unpublishable::NoId));
+        assert_eq!(judge(|e| e.id = "two words".into()), Err(Unpublishable::Id));
+        assert_eq!(judge(|e| e.id = "x".repeat(256)), Err(Unpublishable::Id));
         assert_eq!(judge(|e| e.event_type.clear()), Err(Unpublishable::NoType));
     }
 }

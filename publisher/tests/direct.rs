@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tidemill_events::{Envelope, Event, Key, Scheme, Signer, Verifier};
+use tidemill_events::{Envelope, Event, Key, Scheme, Sender, Signer, Verifier};
 use tidemill_publisher::{Direct, PublishError, Publisher, Unpublishable, new_event};
 use tokio::net::TcpListener;
 
@@ -89,7 +89,10 @@ async fn what_arrives_is_the_signed_event_in_a_wrapped_envelope() {
     assert_eq!((arrival.method.as_str(), arrival.path.as_str()), ("POST", "/events"));
     assert_eq!(arrival.content_type, "application/json");
     let envelope = Envelope::decode(&arrival.body).unwrap();
-    let received = Verifier::new(vec![key()], vec![Scheme::V1]).verify(envelope, UNIX_EPOCH).unwrap().into_inner();
+    let received = {
+        let time = envelope.delivery.publish_time.unwrap();
+        Verifier::new(vec![Scheme::V2]).verify(&key().into(), envelope, Sender::Stranger, time).unwrap().into_inner()
+    };
     assert_eq!(received.event, event);
     assert_eq!(received.delivery.message_id, message_id.as_str());
     assert!(received.delivery.publish_time.is_some());

@@ -10,10 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::json;
-use tidemill_events::{Envelope, Event, Key, Received, Scheme, Signer, Verifier};
+use tidemill_events::{Envelope, Event, Key, Received, Scheme, Sender, Signer, Verifier};
 use tidemill_publisher::{PubSub, PublishError, Publisher, new_event};
 use tidemill_test_emulator::{Emulator, Subscription};
 use tokio::net::TcpListener;
@@ -33,7 +33,10 @@ async fn pubsub(host: &str, topic: &str, time_limit: Duration) -> PubSub {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn verify(envelope: Envelope) -> Received {
-    Verifier::new(vec![key()], vec![Scheme::V1]).verify(envelope, UNIX_EPOCH).unwrap().into_inner()
+    {
+        let time = envelope.delivery.publish_time.unwrap();
+        Verifier::new(vec![Scheme::V2]).verify(&key().into(), envelope, Sender::Stranger, time).unwrap().into_inner()
+    }
 }
 
 fn numbered(n: usize) -> Event {

@@ -62,14 +62,6 @@ pub(crate) fn command() -> Command {
                 .help("Where events, dead letters and built handlers are kept"),
         )
         .arg(
-            Arg::new("max-attempts")
-                .long("max-attempts")
-                .value_name("N")
-                .value_parser(value_parser!(u32).range(1..))
-                .default_value("5")
-                .help("Deliveries after which an event goes to the dead-letter folder"),
-        )
-        .arg(
             Arg::new("ack-deadline")
                 .long("ack-deadline")
                 .value_name("SECONDS")
@@ -80,7 +72,8 @@ pub(crate) fn command() -> Command {
         .arg(crate::output_flag());
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
-         Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --signing-key dev=dev, --handlers DATA/built.\n\n\
+         Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --accept v2,v1, --signing-key dev=dev, \
+         --handlers DATA/built, --dead-letter DATA/dead-letter, --max-attempts 5.\n\n\
          In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
@@ -93,6 +86,10 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let mut sources = Sources::gather(flags, variables, &dir);
     sources.default_to("address", "127.0.0.1");
     sources.default_to("auth", "none");
+    // Publishers of the plain scheme should work here as they are.
+    sources.default_to("accept", "v2,v1");
+    sources.default_to("dead-letter", data.join("dead-letter").display().to_string());
+    sources.default_to("max-attempts", "5");
     sources.default_to("signing-keys", KEY);
     sources.default_to("grace", "3s");
     sources.default_to("handlers", built.display().to_string());
@@ -128,7 +125,9 @@ async fn run(
 
     let mut broker_config =
         BrokerConfig::new(data.to_owned(), format!("http://{host_address}/events"), SUBSCRIPTION.into());
-    broker_config.max_attempts = flags.get_one::<u32>("max-attempts").copied().unwrap_or(5);
+    // What the host can't give up by itself (an event that nobody signed, say), the broker gives up, as a subscription's
+    // own policy would.
+    broker_config.max_attempts = config.dead_letter.max_attempts.unwrap_or(u32::MAX);
     broker_config.ack_deadline = Duration::from_secs(flags.get_one::<u64>("ack-deadline").copied().unwrap_or(10));
     let dead_letter = broker_config.dead_letter.clone();
     // It has one process at a time: from here on, DATA is this one's.

@@ -6,7 +6,7 @@ pub use wrapped::WrappedError;
 
 use std::time::SystemTime;
 
-use crate::{Delivery, Event, Message, Received};
+use crate::{Delivery, Event, Message, Received, Voucher, attribute};
 
 /// One delivery, taken out of its wire form. Nothing in it is verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +39,9 @@ impl Envelope {
     #[must_use]
     pub fn into_unverified(self, arrival: SystemTime) -> Option<Received> {
         let Self { message, delivery } = self;
-        Some(Received { event: Event::from_message(message, &delivery, arrival)?, delivery })
+        let event_type = message.attributes.get(attribute::EVENT_TYPE).filter(|text| !text.is_empty())?.clone();
+        let (event, reserved) = Event::from_message(message, &delivery, event_type, arrival);
+        Some(Received::new(event, delivery, Voucher::Nobody, reserved))
     }
 
     /// Writes the wrapped form, id and time in both spellings, as a push request has it.

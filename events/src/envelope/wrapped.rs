@@ -94,6 +94,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Envelope, WrappedError> {
         delivery: Delivery {
             message_id: message_id.unwrap_or_default(),
             subscription: subscription.unwrap_or_default(),
+            source: None,
             attempt: delivery_attempt,
             publish_time: publish_time.filter(|t| !t.is_empty()).map(|t| parse_rfc3339(&t)).transpose()?,
         },

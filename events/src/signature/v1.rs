@@ -6,21 +6,23 @@
 use hmac::Mac;
 
 use super::VerifyError;
-use crate::Key;
+use crate::{Key, KeyRing};
 
 /// The signature of `data`, in lower-case hex.
 #[must_use]
 pub fn sign(key: &Key, data: &[u8]) -> String {
-    hex::encode(key.mac().chain_update(data).finalize().into_bytes())
+    hex::encode(key.v1().chain_update(data).finalize().into_bytes())
 }
 
-/// Checks a signature (hex of either case) against each key, in constant time for each.
+/// Checks a signature (hex of either case) against each key, in constant time for each, and gives the one that fits.
 ///
 /// # Errors
 /// [`VerifyError::MalformedSignature`] where the text is no hex, [`VerifyError::InvalidSignature`] where no key fits.
-pub fn verify(keys: &[Key], data: &[u8], signature: &str) -> Result<(), VerifyError> {
-    let signature = hex::decode(signature).map_err(|e| VerifyError::MalformedSignature(e.to_string()))?;
+pub fn verify<'a>(keys: &'a KeyRing, data: &[u8], signature: &str) -> Result<&'a Key, VerifyError> {
+    let signature = hex::decode(signature).map_err(|error| {
+        VerifyError::MalformedSignature(format!("the attribute `signature` is no hex text: {error}"))
+    })?;
     // `verify_slice` compares in constant time; that a signature has the wrong length is no secret.
-    let matches = |key: &Key| key.mac().chain_update(data).verify_slice(&signature).is_ok();
-    if keys.iter().any(matches) { Ok(()) } else { Err(VerifyError::InvalidSignature) }
+    let matches = |key: &&Key| key.v1().chain_update(data).verify_slice(&signature).is_ok();
+    keys.keys().iter().find(matches).ok_or(VerifyError::InvalidSignature)
 }

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use crate::{Delivery, Event};
+use super::Scheme;
+use crate::{Delivery, Event, Message};
 
-/// A value whose signature was checked. Only this crate makes one, so to hold one is the proof.
+/// A value that somebody vouches for. Only this crate makes one, so to hold one is the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
@@ -13,6 +15,59 @@ pub struct Received {
     pub event: Event,
     /// What this delivery adds.
     pub delivery: Delivery,
+    /// Who vouches for it.
+    pub voucher: Voucher,
+    /// The reserved attributes as they came.
+    reserved: BTreeMap<String, String>,
+}
+
+/// Who vouches for an event, and so for how much of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voucher {
+    /// Nobody: a tool made it up, or reads it from a file.
+    Nobody,
+    /// A signature.
+    Signature {
+        /// Its scheme. Version 1 vouches for the data alone.
+        scheme: Scheme,
+        /// The key that it was made with.
+        key_id: String,
+    },
+    /// The sender's token, and a rule that takes this source without a signature.
+    Exemption {
+        /// The subscription or source that the rule names.
+        source: String,
+    },
+}
+
+impl Received {
+    /// An event that nobody vouches for, for tools that show or try events.
+    #[must_use]
+    pub fn unverified(event: Event, delivery: Delivery) -> Self {
+        Self { event, delivery, voucher: Voucher::Nobody, reserved: BTreeMap::new() }
+    }
+
+    pub(crate) fn new(event: Event, delivery: Delivery, voucher: Voucher, reserved: BTreeMap<String, String>) -> Self {
+        Self { event, delivery, voucher, reserved }
+    }
+
+    /// The id that the publisher gave the event, where a signature vouches for it: the name under which the event is the
+    /// same, however often it was published or delivered.
+    #[must_use]
+    pub fn vouched_id(&self) -> Option<&str> {
+        match &self.voucher {
+            Voucher::Signature { scheme: Scheme::V2, .. } => Some(&self.event.id),
+            Voucher::Signature { scheme: Scheme::V1, .. } | Voucher::Exemption { .. } | Voucher::Nobody => None,
+        }
+    }
+
+    /// The message and the delivery as they came, to be kept or sent on: with all attributes, the signatures included.
+    #[must_use]
+    pub fn into_message(self) -> (Message, Delivery) {
+        let Event { ordering_key, mut attributes, data, .. } = self.event;
+        attributes.extend(self.reserved);
+        (Message { data, attributes, ordering_key }, self.delivery)
+    }
 }
 
 impl<T> Verified<T> {

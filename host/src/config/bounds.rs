@@ -24,6 +24,25 @@ pub(super) fn in_flight(text: &str) -> Result<usize, String> {
     number(text, 1..=4096)
 }
 
+/// Attempts at one event, or no bound.
+pub(super) fn attempts(text: &str) -> Result<Option<u32>, String> {
+    let found = text.parse().ok().filter(|number| (1..=10_000).contains(number)).map(Some);
+    let found = found.or((text == "unlimited").then_some(None));
+    found.ok_or_else(|| format!("{text:?} is no whole number from 1 to 10000, nor the word unlimited"))
+}
+
+/// How old an event may be.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_secs(60);
+    let age = parse_duration(text)?;
+    if age >= LEAST { Ok(age) } else { Err(format!("{text:?} is less than the least that makes sense, 1m")) }
+}
+
+/// Bytes of all bodies together.
+pub(super) fn bodies(text: &str) -> Result<usize, String> {
+    size(text, 1 << 20..=64 << 30, "1MiB and 64GiB")
+}
+
 /// Bytes of a request's body.
 pub(super) fn body(text: &str) -> Result<usize, String> {
     size(text, 1024..=1 << 30, "1KiB and 1GiB")

@@ -4,6 +4,7 @@
 //! come from it. [`Sources`] gathers raw texts, [`Config::read`] makes types of them and reports all problems together.
 
 mod bounds;
+mod delivery;
 mod file;
 mod handler_values;
 mod parse;
@@ -12,9 +13,10 @@ mod settings;
 mod sources;
 mod typed;
 
+pub use delivery::{DeadLetterConfig, DeadLetterTarget, InFlight, KeysConfig, UnknownEventType, VerifyConfig};
 pub use handler_values::HandlerValues;
 pub use parse::{parse_bytes, parse_duration};
 pub use problem::{Problem, Problems};
 pub use settings::{SETTINGS, Setting, with_flags};
 pub use sources::Sources;
-pub use typed::{AuthMode, Config, LogConfig, LogFormat, Quota, UnknownEventType};
+pub use typed::{AuthMode, Config, LogConfig, LogFormat, Quota};

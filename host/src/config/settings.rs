@@ -75,8 +75,8 @@ pub const SETTINGS: &[Setting] = &[
         variable: "TIDEMILL_ACCEPT",
         value: "SCHEMES",
         many: true,
-        default: Some("v1"),
-        help: "Signature schemes to accept, with commas between",
+        default: Some("v2"),
+        help: "Signature schemes to accept, with commas between: v2, v1",
         ..PLAIN
     },
     Setting {
@@ -94,16 +94,68 @@ pub const SETTINGS: &[Setting] = &[
         flag: "signing-keys-file",
         variable: "TIDEMILL_SIGNING_KEYS_FILE",
         value: "FILE",
-        help: "File of signing keys, ID=SECRET a line; lines that start with # are passed over",
+        help: "File of signing keys, ID=SECRET a line; lines that start with # are passed over; it is followed",
+        ..PLAIN
+    },
+    Setting {
+        name: "signing-keys-reload",
+        flag: "signing-keys-reload",
+        variable: "TIDEMILL_SIGNING_KEYS_RELOAD",
+        value: "TIME",
+        default: Some("10s"),
+        help: "How often the file of signing keys is read again; it also is when a signature fits no key",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-event-age",
+        flag: "max-event-age",
+        variable: "TIDEMILL_MAX_EVENT_AGE",
+        value: "TIME",
+        default: Some("192h"),
+        help: "How old an event signed by v2 may be; Pub/Sub keeps a message for 168h by default",
+        ..PLAIN
+    },
+    Setting {
+        name: "unsigned-sources",
+        flag: "unsigned-source",
+        variable: "TIDEMILL_UNSIGNED_SOURCES",
+        value: "RULE",
+        many: true,
+        help: "Source taken without a signature, SOURCE [NAME=VALUE …] -> EVENT-TYPE; may be given more than once",
         ..PLAIN
     },
     Setting {
         name: "unknown-event-type",
         flag: "unknown-event-type",
         variable: "TIDEMILL_UNKNOWN_EVENT_TYPE",
-        value: "nack|ack",
-        default: Some("nack"),
-        help: "What to tell the broker of an event that no handler serves; ack drops it",
+        value: "dead-letter|nack|ack",
+        default: Some("dead-letter"),
+        help: "What to do with an event that no handler serves; ack drops it",
+        ..PLAIN
+    },
+    Setting {
+        name: "dead-letter",
+        flag: "dead-letter",
+        variable: "TIDEMILL_DEAD_LETTER",
+        value: "TOPIC|DIR",
+        help: "Where events go that no handler can finish: projects/P/topics/T, or a folder",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-attempts",
+        flag: "max-attempts",
+        variable: "TIDEMILL_MAX_ATTEMPTS",
+        value: "N|unlimited",
+        default: Some("20"),
+        help: "Attempts after which an event that fails goes to the dead letters",
+        ..PLAIN
+    },
+    Setting {
+        name: "pubsub-emulator",
+        flag: "pubsub-emulator",
+        variable: "TIDEMILL_PUBSUB_EMULATOR",
+        value: "HOST:PORT",
+        help: "Pub/Sub emulator that a dead-letter topic is at; PUBSUB_EMULATOR_HOST is read too",
         ..PLAIN
     },
     Setting {
@@ -140,6 +192,23 @@ pub const SETTINGS: &[Setting] = &[
         value: "N",
         default: Some("256"),
         help: "Events handled at once; further ones are answered 429",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-in-flight-per-handler",
+        flag: "max-in-flight-per-handler",
+        variable: "TIDEMILL_MAX_IN_FLIGHT_PER_HANDLER",
+        value: "N",
+        help: "Of these, those of any one handler; half of max-in-flight where it is not set",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-body-in-flight",
+        flag: "max-body-in-flight",
+        variable: "TIDEMILL_MAX_BODY_IN_FLIGHT",
+        value: "SIZE",
+        default: Some("128MiB"),
+        help: "Bytes of bodies held at once; a delivery that would exceed it is answered 429",
         ..PLAIN
     },
     Setting {
@@ -198,7 +267,8 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The variables that the platform sets, and the settings that they stand in for where nothing else does.
-pub(super) const PLATFORM_VARIABLES: &[(&str, &str)] = &[("PORT", "port"), ("GOOGLE_CLOUD_PROJECT", "project")];
+pub(super) const PLATFORM_VARIABLES: &[(&str, &str)] =
+    &[("PORT", "port"), ("GOOGLE_CLOUD_PROJECT", "project"), ("PUBSUB_EMULATOR_HOST", "pubsub-emulator")];
 
 /// Adds every setting's flag to a command, and those for the file and for handlers' values.
 #[must_use]

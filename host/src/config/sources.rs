@@ -66,7 +66,9 @@ impl Sources {
     /// Sets what counts where no source sets it, in place of the setting's own default. A name that is no setting's is passed over.
     pub fn default_to(&mut self, name: &str, text: impl Into<String>) {
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
-            let given = Given { texts: vec![text.into()], source: "default".into() };
+            let text = text.into();
+            let texts = if setting.many && !setting.secret { split(&text) } else { vec![text] };
+            let given = Given { texts, source: "default".into() };
             self.values.entry(setting.name).or_insert(given);
         }
     }

@@ -1,14 +1,19 @@
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use tidemill_events::{Key, Scheme};
+use tidemill_events::{Exemption, Key, KeyRing, Scheme};
+use tidemill_publisher::EmulatorHost;
+use zeroize::Zeroizing;
 
 use super::settings::SETTINGS;
 use super::sources::Given;
-use super::{HandlerValues, Problem, Problems, Setting, Sources, bounds, parse_duration};
+use super::{
+    DeadLetterConfig, DeadLetterTarget, HandlerValues, InFlight, KeysConfig, Problem, Problems, Setting, Sources,
+    UnknownEventType, VerifyConfig, bounds, parse_duration,
+};
 
 /// The host's configuration, in types.
 #[derive(Debug, Clone)]
@@ -21,20 +26,20 @@ pub struct Config {
     pub watch_interval: Duration,
     /// Who may deliver.
     pub auth: AuthMode,
-    /// The signature schemes that count.
-    pub accept: Vec<Scheme>,
+    /// What counts as genuine.
+    pub verify: VerifyConfig,
     /// The keys that signatures are checked with.
-    pub keys: Vec<Key>,
-    /// What to do with events that no handler serves.
-    pub unknown_event_type: UnknownEventType,
+    pub keys: KeysConfig,
+    /// Where events go that no handler can finish, and when.
+    pub dead_letter: DeadLetterConfig,
     /// Longest request body, in bytes.
     pub max_body: usize,
     /// How long a request's head, and then its body, may take to arrive.
     pub body_timeout: Duration,
     /// Connections open at once.
     pub max_connections: usize,
-    /// Events handled at once.
-    pub max_in_flight: usize,
+    /// How much may be in flight.
+    pub in_flight: InFlight,
     /// The most that a handler may ask for.
     pub quota: Quota,
     /// Time to finish what is in flight at the end.
@@ -63,15 +68,6 @@ pub enum AuthMode {
     None,
 }
 
-/// What to do with an event that no handler serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownEventType {
-    /// Refuse it: it comes again, and the subscription's dead-letter policy decides.
-    Nack,
-    /// Acknowledge it: it is dropped.
-    Ack,
-}
-
 /// How to log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -94,6 +90,11 @@ pub enum LogFormat {
     Text,
 }
 
+/// What accepting v1 leaves open.
+const V1_WARNING: &str = "accept: v1 is accepted, and vouches for the data alone: whoever can read one signed message can \
+                          publish its data again, at any time, as an event of any other type, and a repeated event is \
+                          known by its message id alone; let publishers sign v2 too, then accept v2 alone";
+
 impl Config {
     /// Makes types of the raw texts.
     ///
@@ -115,14 +116,13 @@ impl Config {
         let handlers = reader.required("handlers", "name the folder of handlers, for example --handlers ./handlers");
         let watch_interval = reader.one("watch-interval", bounds::some_time);
         let auth = reader.auth();
-        let accept = reader.accept(&mut warnings);
+        let verify = reader.verify(&mut warnings);
         let keys = reader.keys();
-        let unknown_event_type =
-            reader.word("unknown-event-type", &[("nack", UnknownEventType::Nack), ("ack", UnknownEventType::Ack)]);
+        let dead_letter = reader.dead_letter();
         let max_body = reader.one("max-body", bounds::body);
         let body_timeout = reader.one("body-timeout", bounds::some_time);
         let max_connections = reader.one("max-connections", bounds::connections);
-        let max_in_flight = reader.one("max-in-flight", bounds::in_flight);
+        let in_flight = reader.in_flight(max_body);
         let deadline = reader.one("max-deadline", bounds::some_time);
         let memory = reader.one("max-memory", bounds::memory);
         let grace = reader.one("grace", parse_duration);
@@ -136,13 +136,13 @@ impl Config {
                 handlers: PathBuf::from(handlers?),
                 watch_interval: watch_interval?,
                 auth: auth?,
-                accept: accept?,
+                verify: verify?,
                 keys: keys?,
-                unknown_event_type: unknown_event_type?,
+                dead_letter: dead_letter?,
                 max_body: max_body?,
                 body_timeout: body_timeout?,
                 max_connections: max_connections?,
-                max_in_flight: max_in_flight?,
+                in_flight: in_flight?,
                 quota: Quota { deadline: deadline?, memory: memory? },
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
@@ -194,6 +194,11 @@ impl Reader<'_> {
         self.given(name)?.1.texts.pop()
     }
 
+    /// A setting that need not be set: `None` where it is set to what it can't be, `Some(None)` where it is not set.
+    fn maybe<T, E: Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<Option<T>> {
+        Some(self.each(name, parse)?.pop())
+    }
+
     fn required(&mut self, name: &str, advice: &str) -> Option<String> {
         let value = self.optional(name);
         if value.is_none() {
@@ -219,63 +224,86 @@ impl Reader<'_> {
         })
     }
 
-    /// `v2` may be listed already, so that one configuration serves this version and the next; it is said to add nothing.
-    fn accept(&mut self, warnings: &mut Vec<String>) -> Option<Vec<Scheme>> {
-        let schemes = self.each("accept", |text| match text {
-            "v2" => Ok(None),
-            _ => Scheme::from_str(text).map(Some),
-        })?;
-        if schemes.contains(&None) {
-            warnings.push("accept: this version doesn't verify v2; what is signed with v2 alone is refused".into());
+    fn verify(&mut self, warnings: &mut Vec<String>) -> Option<VerifyConfig> {
+        let accept = self.each("accept", Scheme::from_str);
+        if accept.as_ref().is_some_and(|schemes| schemes.contains(&Scheme::V1)) {
+            warnings.push(V1_WARNING.into());
         }
-        let schemes: Vec<_> = schemes.into_iter().flatten().collect();
-        if schemes.is_empty() {
-            self.problem(
-                "accept",
-                None,
-                "it lists no scheme that this version verifies, so every delivery would be refused; list v1",
-            );
-            return None;
+        if accept.as_ref().is_some_and(Vec::is_empty) {
+            self.problem("accept", None, "it lists no scheme, so every delivery would be refused; list v2");
         }
-        Some(schemes)
+        let max_event_age = self.one("max-event-age", bounds::age);
+        let unsigned_sources = self.each("unsigned-sources", Exemption::from_str);
+        Some(VerifyConfig {
+            accept: accept.filter(|schemes| !schemes.is_empty())?,
+            max_event_age: max_event_age?,
+            unsigned_sources: unsigned_sources?,
+        })
     }
 
-    fn keys(&mut self) -> Option<Vec<Key>> {
-        let mut keys = self.each("signing-keys", Key::from_str)?;
-        if let Some(path) = self.optional("signing-keys-file") {
-            let source = format!("file {path}");
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) => {
-                    self.problem("signing-keys-file", Some(&source), format_args!("it can't be read: {error}"));
-                    return None;
-                }
-            };
-            for (index, line) in text.lines().enumerate() {
-                let line = line.trim();
-                if line.is_empty() || line.starts_with('#') {
-                    continue;
-                }
-                match line.parse() {
-                    Ok(key) => keys.push(key),
-                    Err(error) => {
-                        self.problem("signing-keys-file", Some(&format!("{source}, line {}", index + 1)), error);
-                        return None;
-                    }
-                }
-            }
+    fn dead_letter(&mut self) -> Option<DeadLetterConfig> {
+        let target = self.maybe("dead-letter", DeadLetterTarget::from_str);
+        let emulator = self.maybe("pubsub-emulator", EmulatorHost::from_str);
+        let max_attempts = self.one("max-attempts", bounds::attempts);
+        let words = [
+            ("dead-letter", UnknownEventType::DeadLetter),
+            ("nack", UnknownEventType::Nack),
+            ("ack", UnknownEventType::Ack),
+        ];
+        let unknown_event_type = self.word("unknown-event-type", &words);
+        Some(DeadLetterConfig {
+            target: target?,
+            emulator: emulator?,
+            max_attempts: max_attempts?,
+            unknown_event_type: unknown_event_type?,
+        })
+    }
+
+    fn in_flight(&mut self, max_body: Option<usize>) -> Option<InFlight> {
+        let events = self.one("max-in-flight", bounds::in_flight);
+        let per_handler = self.maybe("max-in-flight-per-handler", bounds::in_flight);
+        let body_bytes = self.one("max-body-in-flight", bounds::bodies);
+        if let (Some(bytes), Some(body)) = (body_bytes, max_body)
+            && bytes < body
+        {
+            let problem = format!("{bytes} bytes are less than one body may have ({body}, `max-body`)");
+            self.problem("max-body-in-flight", None, problem);
+            return None;
         }
-        if keys.is_empty() {
+        let events = events?;
+        let per_handler = per_handler?.unwrap_or(events.div_ceil(2)).min(events);
+        Some(InFlight { events, per_handler, body_bytes: body_bytes? })
+    }
+
+    fn keys(&mut self) -> Option<KeysConfig> {
+        let fixed = self.each("signing-keys", Key::from_str);
+        let reload = self.one("signing-keys-reload", bounds::some_time);
+        let file = self.optional("signing-keys-file").map(PathBuf::from);
+        let read = match &file {
+            Some(path) => self.key_file(path)?,
+            None => Vec::new(),
+        };
+        let fixed = fixed?;
+        let ring = match KeyRing::new(fixed.iter().cloned().chain(read).collect()) {
+            Ok(ring) => ring,
+            Err(error) => {
+                self.problem("signing-keys", None, error);
+                return None;
+            }
+        };
+        if ring.keys().is_empty() {
             self.problem("signing-keys", None, "there is none, so every delivery would be refused: give --signing-key ID=SECRET, TIDEMILL_SIGNING_KEYS or --signing-keys-file");
             return None;
         }
-        let mut ids: Vec<_> = keys.iter().map(Key::id).collect();
-        ids.sort_unstable();
-        if let Some(twice) = ids.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first()) {
-            let problem = format!("the id {twice:?} is given twice; each key has an id of its own");
-            self.problem("signing-keys", None, problem);
-            return None;
-        }
-        Some(keys)
+        Some(KeysConfig { ring, fixed, file, reload: reload? })
+    }
+
+    fn key_file(&mut self, path: &Path) -> Option<Vec<Key>> {
+        let source = format!("file {}", path.display());
+        let read = match std::fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => KeyRing::parse_lines(&text).map_err(|error| error.to_string()),
+            Err(error) => Err(format!("it can't be read: {error}")),
+        };
+        read.map_err(|problem| self.problem("signing-keys-file", Some(&source), problem)).ok()
     }
 }

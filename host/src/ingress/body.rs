@@ -1,51 +1,102 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::Request;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::outcome::Refusal;
 
 /// How long a body may still take to arrive once the shutdown has begun.
 const TIME_AT_END: Duration = Duration::from_secs(1);
+/// Bytes that a permit stands for.
+const UNIT: usize = 1 << 10;
 
-/// How long a body may be, in bytes and in time.
+/// How long a body may be, in bytes and in time, and how much of all bodies is held at once.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
-    /// The most bytes.
+    /// The most bytes of one.
     pub bytes: usize,
-    /// The longest that it may take to arrive.
+    /// The longest that one may take to arrive.
     pub time: Duration,
+    /// The most bytes of all that are in flight.
+    pub in_flight: usize,
 }
 
-impl BodyLimits {
-    /// Reads a request's body. One that announces too great a length is refused before a byte of it is read, and one
-    /// that is not here soon after `shutdown` is given up.
+/// Reads bodies within their limits.
+pub(super) struct Bodies {
+    limits: BodyLimits,
+    room: Arc<Semaphore>,
+}
+
+/// The room that a body takes. It is free again when this is dropped.
+pub(super) struct Room(Option<OwnedSemaphorePermit>);
+
+impl Bodies {
+    pub(super) fn new(limits: BodyLimits) -> Self {
+        Self { limits, room: Arc::new(Semaphore::new(limits.in_flight / UNIT)) }
+    }
+
+    /// Reads a body. One that announces too great a length, or more than there is room for, is refused before a byte of
+    /// it is read, and one that is not here soon after `shutdown` is given up.
+    ///
+    /// Room is taken as the bytes come, so that who announces much and sends nothing takes none.
     pub(super) async fn read(
-        self,
-        request: Request<Incoming>,
+        &self,
+        body: Incoming,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<Bytes, Refusal> {
-        let body = request.into_body();
-        if body.size_hint().lower() > self.bytes as u64 {
-            return Err(Refusal::BodyTooLong(self.bytes));
+    ) -> Result<(Bytes, Room), Refusal> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > self.limits.bytes {
+            return Err(Refusal::BodyTooLong(self.limits.bytes));
         }
-        let whole = tokio::time::timeout(self.time, Limited::new(body, self.bytes).collect());
+        if announced.div_ceil(UNIT) > self.room.available_permits() {
+            return Err(Refusal::BodiesOverloaded(self.limits.in_flight));
+        }
         let too_late = async {
             shutdown.await;
             tokio::time::sleep(TIME_AT_END).await;
         };
-        let read = tokio::select! {
+        tokio::select! {
             biased;
-            read = whole => read,
-            () = too_late => return Err(Refusal::ShuttingDown),
-        };
-        match read {
-            Err(_) => Err(Refusal::BodyTooSlow(self.time)),
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLong(self.bytes)),
-            Ok(Err(error)) => Err(Refusal::BodyCut(error.to_string())),
+            read = tokio::time::timeout(self.limits.time, self.collect(body, announced)) => {
+                read.unwrap_or(Err(Refusal::BodyTooSlow(self.limits.time)))
+            }
+            () = too_late => Err(Refusal::ShuttingDown),
         }
+    }
+
+    async fn collect(&self, mut body: Incoming, announced: usize) -> Result<(Bytes, Room), Refusal> {
+        let (mut whole, mut room) = (BytesMut::new(), Room(None));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Refusal::BodyCut(error.to_string()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = whole.len() + data.len();
+            if length > self.limits.bytes {
+                return Err(Refusal::BodyTooLong(self.limits.bytes));
+            }
+            self.widen(&mut room, length)?;
+            // Most bodies come in one piece, which needs no copy.
+            if whole.is_empty() && body.is_end_stream() {
+                return Ok((data, room));
+            }
+            whole.reserve(announced.max(length) - whole.len());
+            whole.extend_from_slice(&data);
+        }
+        Ok((whole.freeze(), room))
+    }
+
+    /// Makes the room fit so many bytes.
+    fn widen(&self, room: &mut Room, bytes: usize) -> Result<(), Refusal> {
+        let taken = room.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = u32::try_from(bytes.div_ceil(UNIT) - taken).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.room).try_acquire_many_owned(missing);
+        let more = more.map_err(|_| Refusal::BodiesOverloaded(self.limits.in_flight))?;
+        match &mut room.0 {
+            Some(permit) => permit.merge(more),
+            None => room.0 = Some(more),
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What the host answers: deliveries on `POST /events`, and the two health paths.
 
 mod body;
+mod receive;
 mod respond;
 
 use std::sync::Arc;
@@ -8,15 +9,18 @@ use std::time::{Instant, SystemTime};
 
 use hyper::body::Incoming;
 use hyper::{Method, Request};
-use tidemill_events::{Envelope, Received, Verified, Verifier};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
 
 pub use body::BodyLimits;
+pub use receive::Trust;
 pub use respond::{HANDLER_HEADER, Response};
+
+use body::Bodies;
+use receive::Taken;
 
 use crate::auth::Authenticator;
 use crate::dispatch::{Dispatched, Dispatcher};
@@ -33,8 +37,11 @@ const READINESS: &str = "/readyz";
 /// Takes requests and answers them.
 pub struct Ingress {
     auth: Authenticator,
-    verifier: Verifier,
-    body: BodyLimits,
+    trust: Trust,
+    bodies: Bodies,
+    /// Requests that are on their way to a verified event.
+    receiving: Semaphore,
+    max_receiving: usize,
     dispatcher: Arc<Dispatcher>,
     stage: watch::Sender<Stage>,
     runs: TaskTracker,
@@ -53,19 +60,23 @@ pub enum Stage {
 }
 
 impl Ingress {
-    /// An ingress that is starting; see [`Self::enter`]. `clock` is the wall clock.
+    /// An ingress that is starting; see [`Self::enter`]. It receives up to `max_receiving` requests at once; `clock` is the
+    /// wall clock.
     #[must_use]
     pub fn new(
         auth: Authenticator,
-        verifier: Verifier,
+        trust: Trust,
         body: BodyLimits,
+        max_receiving: usize,
         dispatcher: Arc<Dispatcher>,
         clock: fn() -> SystemTime,
     ) -> Self {
         Self {
             auth,
-            verifier,
-            body,
+            trust,
+            bodies: Bodies::new(body),
+            receiving: Semaphore::new(max_receiving),
+            max_receiving,
             dispatcher,
             stage: watch::Sender::new(Stage::Starting),
             runs: TaskTracker::new(),
@@ -106,18 +117,21 @@ impl Ingress {
         let span = delivery_span(request.headers());
         // The id that names this delivery until its envelope does, and for good where it doesn't.
         let fallback_id = format!("local-{}", Uuid::now_v7());
-        let received = self.receive(request, &fallback_id).instrument(span.clone()).await;
-        let (message_id, received) = match received {
-            Ok(received) => (received.delivery.message_id.clone(), Ok(received)),
-            Err((message_id, refusal)) => (message_id, Err(refusal)),
+        let taken = self.receive(request, &fallback_id).instrument(span.clone()).await;
+        let message_id = match &taken {
+            Ok(taken) => taken.received.delivery.message_id.clone(),
+            Err(not_taken) => not_taken.message_id.clone(),
         };
         span.record("message_id", &message_id);
         // A task of its own, since this one ends with the connection.
         let (ingress, id) = (Arc::clone(&self), message_id.clone());
         let run = async move {
-            let dispatched = match received {
-                Ok(received) => ingress.dispatcher.dispatch(received).await,
-                Err(refusal) => refusal.into(),
+            let dispatched = match taken {
+                Ok(Taken { received, sender, room }) => {
+                    let _room = room;
+                    ingress.dispatcher.dispatch(received, sender).await
+                }
+                Err(not_taken) => ingress.dispatcher.refuse(not_taken.refused).await,
             };
             respond::log(&dispatched, start.elapsed());
             respond::delivery(&dispatched, &id)
@@ -134,28 +148,6 @@ impl Ingress {
     pub async fn finished(&self) {
         self.runs.close();
         self.runs.wait().await;
-    }
-
-    /// A request's whole way to a verified event: authenticate, read, decode, verify.
-    async fn receive(
-        &self,
-        request: Request<Incoming>,
-        fallback_id: &str,
-    ) -> Result<Verified<Received>, (String, Refusal)> {
-        let nameless = |refusal| (fallback_id.to_owned(), refusal);
-        self.auth.authenticate(request.headers()).map_err(nameless)?;
-        let body = self.body.read(request, self.shutdown()).await.map_err(nameless)?;
-        let mut envelope = Envelope::decode(&body).map_err(|error| nameless(error.into()))?;
-        if envelope.delivery.message_id.is_empty() {
-            fallback_id.clone_into(&mut envelope.delivery.message_id);
-        }
-        let message_id = envelope.delivery.message_id.clone();
-        let verified = self.verifier.verify(envelope, (self.clock)()).map_err(|error| (message_id, error.into()))?;
-        let span = tracing::Span::current();
-        span.record("event_id", &verified.event.id);
-        span.record("event_type", &verified.event.event_type);
-        span.record("attempt", verified.delivery.attempt);
-        Ok(verified)
     }
 }
 

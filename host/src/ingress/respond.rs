@@ -45,14 +45,14 @@ pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
     }
     match &dispatched.outcome {
         Outcome::Ran(Ending::Done) => line!(info, "done"),
+        Outcome::Duplicate => line!(info, "{reason}"),
         Outcome::Ignored { .. } => line!(warn, "{reason}"),
         Outcome::Ran(Ending::Retry { .. }) | Outcome::Refused(_) => line!(warn, "{outcome}: {reason}"),
-        Outcome::Ran(Ending::Reject { .. }) => line!(
-            error,
-            "reject: {reason}; there is no dead-letter target, so the event is not acknowledged and comes again until \
-             the subscription's own policy takes it"
-        ),
-        Outcome::Ran(Ending::Fault(_)) => line!(error, "fault: {reason}"),
+        Outcome::Ran(Ending::Reject { .. } | Ending::Fault(_))
+        | Outcome::DeadLettered { .. }
+        | Outcome::Stuck { .. } => {
+            line!(error, "{outcome}: {reason}");
+        }
     }
 }
 

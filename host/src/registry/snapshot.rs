@@ -84,7 +84,7 @@ impl Snapshot {
     }
 
     /// The handlers, by name.
-    pub fn handlers(&self) -> impl Iterator<Item = &Arc<Handler>> {
+    pub fn handlers(&self) -> impl ExactSizeIterator<Item = &Arc<Handler>> {
         self.handlers.values()
     }
 }

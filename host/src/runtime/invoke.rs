@@ -93,7 +93,7 @@ async fn call(component: &Component, store: &mut Store<GuestState>, received: &R
 }
 
 fn to_guest(received: &Received) -> events::Event {
-    let Received { event, delivery } = received;
+    let Received { event, delivery, .. } = received;
     let attribute = |(name, value): (&String, &String)| events::Attribute { name: name.clone(), value: value.clone() };
     events::Event {
         id: event.id.clone(),

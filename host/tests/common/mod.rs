@@ -26,7 +26,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Signer};
 use tidemill_host::app::App;
-use tidemill_host::config::{AuthMode, Config, HandlerValues, LogConfig, LogFormat, Quota, UnknownEventType};
+use tidemill_host::config::{
+    AuthMode, Config, DeadLetterConfig, HandlerValues, InFlight, KeysConfig, LogConfig, LogFormat, Quota,
+    UnknownEventType, VerifyConfig,
+};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
 use tidemill_host::server::Drained;
 use tokio::net::TcpListener;
@@ -74,13 +77,28 @@ pub fn config(handlers: &Path) -> Config {
         handlers: handlers.to_owned(),
         watch_interval: Duration::from_millis(20),
         auth: AuthMode::None,
-        accept: vec![Scheme::V1],
-        keys: vec![KEY.parse().unwrap()],
-        unknown_event_type: UnknownEventType::Nack,
+        verify: VerifyConfig {
+            accept: vec![Scheme::V1, Scheme::V2],
+            // The tests' events are of one fixed day.
+            max_event_age: Duration::MAX,
+            unsigned_sources: vec![],
+        },
+        keys: KeysConfig {
+            ring: KEY.parse::<Key>().unwrap().into(),
+            fixed: vec![KEY.parse().unwrap()],
+            file: None,
+            reload: Duration::from_secs(10),
+        },
+        dead_letter: DeadLetterConfig {
+            target: None,
+            emulator: None,
+            max_attempts: Some(20),
+            unknown_event_type: UnknownEventType::DeadLetter,
+        },
         max_body: 16 << 20,
         body_timeout: Duration::from_secs(30),
         max_connections: 1000,
-        max_in_flight: 64,
+        in_flight: InFlight { events: 64, per_handler: 64, body_bytes: 64 << 20 },
         quota: Quota { deadline: Duration::from_secs(60), memory: 256 << 20 },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
@@ -216,11 +234,16 @@ pub fn delivery() -> Delivery {
         subscription: "projects/p/subscriptions/s".into(),
         attempt: Some(1),
         publish_time: Some(std::time::UNIX_EPOCH + Duration::from_secs(1_764_000_000)),
+        ..Delivery::default()
     }
 }
 
 pub fn signed(event_type: &str, data: &[u8]) -> Envelope {
-    let event = Event {
+    sign(&event(event_type, data))
+}
+
+pub fn event(event_type: &str, data: &[u8]) -> Event {
+    Event {
         id: fresh_id(),
         event_type: event_type.into(),
         time: std::time::UNIX_EPOCH + Duration::from_secs(1_764_000_000),
@@ -228,8 +251,11 @@ pub fn signed(event_type: &str, data: &[u8]) -> Envelope {
         ordering_key: None,
         attributes: Default::default(),
         data: data.to_vec(),
-    };
-    let message = Signer::new(KEY.parse::<Key>().unwrap()).sign(&event).into_message();
+    }
+}
+
+pub fn sign(event: &Event) -> Envelope {
+    let message = Signer::new(KEY.parse::<Key>().unwrap()).sign(event).into_message();
     Envelope { message, delivery: delivery() }
 }
 

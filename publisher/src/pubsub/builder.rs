@@ -1,16 +1,10 @@
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
-use google_cloud_auth::credentials::anonymous;
-use google_cloud_gax::retry_policy::RetryPolicyExt;
-use google_cloud_pubsub::client::BasePublisher;
-use google_cloud_pubsub::retry_policy::RetryableErrors;
 use tidemill_events::Signer;
-use tokio::sync::Semaphore;
 
-use super::lanes::Lanes;
-use super::{EmulatorHost, IN_FLIGHT_UNITS, PubSub, TopicName};
+use super::channel::Channel;
+use super::{EmulatorHost, PubSub, TopicName};
 use crate::DEFAULT_TIME_LIMIT;
 
 /// What a [`PubSub`] is made of; see [`PubSub::builder`].
@@ -26,8 +20,8 @@ pub struct PubSubBuilder {
 #[derive(Debug, thiserror::Error)]
 #[error("can't make a Pub/Sub client for {topic}: {source}")]
 pub struct PubSubError {
-    topic: TopicName,
-    source: Box<dyn Error + Send + Sync>,
+    pub(super) topic: TopicName,
+    pub(super) source: Box<dyn Error + Send + Sync>,
 }
 
 impl PubSubBuilder {
@@ -57,26 +51,7 @@ impl PubSubBuilder {
     /// # Errors
     /// Where the credentials can't be read.
     pub async fn build(self) -> Result<PubSub, PubSubError> {
-        // Google's client panics without a default. Losing a race against another thread that installs one is fine.
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        // The client stops a little before the limit, to say why it tried in vain; past the limit all that is known is
-        // that there was no answer.
-        let mut base =
-            BasePublisher::builder().with_retry_policy(RetryableErrors.with_time_limit(self.time_limit.mul_f64(0.9)));
-        if let Some(host) = &self.emulator {
-            base = base.with_endpoint(host.endpoint()).with_credentials(anonymous::Builder::new().build());
-        }
-        match base.build().await {
-            Ok(base) => Ok(PubSub {
-                lanes: Lanes::new(base, &self.topic),
-                topic: self.topic,
-                signer: self.signer,
-                in_flight: Arc::new(Semaphore::new(IN_FLIGHT_UNITS)),
-                time_limit: self.time_limit,
-            }),
-            Err(source) => Err(PubSubError { topic: self.topic, source: source.into() }),
-        }
+        let channel = Channel::open(self.topic, self.emulator.as_ref(), self.time_limit).await?;
+        Ok(PubSub { channel, signer: self.signer })
     }
 }

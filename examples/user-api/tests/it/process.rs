@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -11,7 +10,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Signal, kill_process};
-use tidemill_events::{Envelope, Key, Scheme, Verifier};
+use tidemill_events::{Envelope, Event, Key, Scheme, Sender, Verifier};
 use tidemill_test_emulator::{Emulator, Subscription};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
@@ -64,9 +63,10 @@ impl Program {
     }
 }
 
-fn verifier() -> Verifier {
-    let key: Key = "k1=s3cret".parse().unwrap();
-    Verifier::new(vec![key], vec![Scheme::V1])
+fn verified(envelope: Envelope) -> Event {
+    let (key, arrival): (Key, _) = ("k1=s3cret".parse().unwrap(), envelope.delivery.publish_time.unwrap());
+    let verifier = Verifier::new(vec![Scheme::V2]);
+    verifier.verify(&key.into(), envelope, Sender::Stranger, arrival).unwrap().into_inner().event
 }
 
 #[tokio::test]
@@ -100,8 +100,8 @@ async fn on_sigterm_the_request_under_way_is_published_and_answered_and_the_exit
 
     let user = request.await.unwrap();
     assert_eq!(program.exit().await.code(), Some(0));
-    let received = verifier().verify(Envelope::decode(&body).unwrap(), UNIX_EPOCH).unwrap();
-    assert_eq!(data(&received.event)["id"], user);
+    let event = verified(Envelope::decode(&body).unwrap());
+    assert_eq!(data(&event)["id"], user);
     assert!(arrivals.recv().await.is_none(), "the event was published more than once");
 }
 
@@ -147,8 +147,7 @@ async fn emulator_what_is_committed_here_arrives_there_signed() {
     program.api.change_name(&user, "Countess").await;
 
     let envelopes = emulator.pull(&subscription, 2).await;
-    let events: Vec<_> =
-        envelopes.into_iter().map(|e| verifier().verify(e, UNIX_EPOCH).unwrap().into_inner().event).collect();
+    let events: Vec<_> = envelopes.into_iter().map(verified).collect();
     assert_eq!(events[0].event_type, "user.registered");
     assert_eq!(data(&events[0])["id"], user);
     assert_eq!(events[1].data, br#"{"Name":"Countess"}"#);

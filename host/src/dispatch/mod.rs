@@ -1,0 +1,161 @@
+//! From a verified event to its outcome: a place to run, its turn, the run, and what happens to it if that fails for good.
+
+mod places;
+
+use std::sync::Arc;
+
+use tidemill_events::{Delivery, Message, Received, Sender, Verified};
+
+use crate::config::{InFlight, UnknownEventType};
+use crate::dead_letter::{Cause, DeadLetters, Letter};
+use crate::outcome::{Case, Outcome, Refusal};
+use crate::registry::{Handler, Registry};
+use crate::runtime::{LogLines, OutputSink};
+use places::{Full, Places};
+
+/// Runs the handlers of events, so many at once and no more.
+pub struct Dispatcher {
+    registry: Arc<Registry>,
+    places: Places,
+    in_flight: InFlight,
+    giving_up: GivingUp,
+    sink: Arc<dyn OutputSink>,
+}
+
+/// When an event is given up, and where it goes then.
+#[derive(Clone)]
+pub struct GivingUp {
+    /// The place for dead letters, where there is one.
+    pub letters: Option<Arc<dyn DeadLetters>>,
+    /// After how many attempts.
+    pub max_attempts: Option<u32>,
+    /// What to do with events that no handler serves.
+    pub unknown_event_type: UnknownEventType,
+}
+
+/// A request that carried no event, or none that could be taken.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What is known of who sent it.
+    pub sender: Sender,
+    /// What it brought, as far as it was read; where it was no envelope, its body.
+    pub parcel: Option<(Message, Delivery)>,
+}
+
+/// What became of an event, and which handler decided it.
+#[derive(Debug)]
+pub struct Dispatched {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The handler that ran, in the version that was live when the event began.
+    pub handler: Option<Arc<Handler>>,
+}
+
+impl From<Refusal> for Dispatched {
+    fn from(refusal: Refusal) -> Self {
+        Self { outcome: Outcome::Refused(refusal), handler: None }
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher over the routes of `registry`, with so many places.
+    #[must_use]
+    pub fn new(registry: Arc<Registry>, in_flight: InFlight, giving_up: GivingUp) -> Self {
+        Self { registry, places: Places::new(in_flight), in_flight, giving_up, sink: Arc::new(LogLines) }
+    }
+
+    /// Refuses while every place is taken: what comes then needs not even be read.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`].
+    pub fn admit(&self) -> Result<(), Refusal> {
+        if self.places.are_full() { Err(Refusal::Overloaded(self.in_flight.events)) } else { Ok(()) }
+    }
+
+    /// Takes one event to its outcome.
+    pub async fn dispatch(&self, received: Verified<Received>, sender: Sender) -> Dispatched {
+        let live = self.registry.snapshot();
+        let Some(handler) = live.route(&received.event.event_type).map(Arc::clone) else {
+            return self.unrouted(received, sender).await;
+        };
+        // A place is one of the engine's instance slots, so there is no queue that an event could die in unseen: the
+        // broker, which keeps the event anyway, is told to come again.
+        let place = match self.places.take(&handler.name, live.handlers().len()) {
+            Ok(place) => place,
+            Err(Full::All) => return Refusal::Overloaded(self.in_flight.events).into(),
+            Err(Full::Handler { in_flight }) => {
+                return Refusal::HandlerOverloaded { handler: handler.name.clone(), in_flight }.into();
+            }
+        };
+        let outcome = self.run(&handler, &received).await;
+        drop(place);
+        let case = self.case(sender, received.delivery.attempt);
+        let outcome = self.conclude(outcome, &case, Some(&handler), || received.into_inner().into_message()).await;
+        Dispatched { outcome, handler: Some(handler) }
+    }
+
+    /// What becomes of a request that could not be taken.
+    pub async fn refuse(&self, refused: Refused) -> Dispatched {
+        let Refused { refusal, sender, parcel } = refused;
+        let outcome = Outcome::Refused(refusal);
+        let Some(parcel) = parcel else { return Dispatched { outcome, handler: None } };
+        let case = self.case(sender, parcel.1.attempt);
+        Dispatched { outcome: self.conclude(outcome, &case, None, || parcel).await, handler: None }
+    }
+
+    async fn run(&self, handler: &Handler, received: &Received) -> Outcome {
+        let span = tracing::Span::current();
+        span.record("handler", &handler.name);
+        let ran = handler.component.invoke(received, &handler.grant, handler.deadline, Arc::clone(&self.sink)).await;
+        span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
+        Outcome::Ran(ran.ending)
+    }
+
+    async fn unrouted(&self, received: Verified<Received>, sender: Sender) -> Dispatched {
+        let event_type = received.event.event_type.clone();
+        let outcome = match self.giving_up.unknown_event_type {
+            UnknownEventType::Ack => Outcome::Ignored { event_type },
+            UnknownEventType::DeadLetter | UnknownEventType::Nack => {
+                Outcome::Refused(Refusal::UnknownEventType(event_type))
+            }
+        };
+        let case = self.case(sender, received.delivery.attempt);
+        let outcome = self.conclude(outcome, &case, None, || received.into_inner().into_message()).await;
+        Dispatched { outcome, handler: None }
+    }
+
+    fn case(&self, sender: Sender, attempt: Option<u32>) -> Case {
+        let GivingUp { max_attempts, unknown_event_type, .. } = self.giving_up;
+        Case { sender, attempt, max_attempts, unknown_event_type }
+    }
+
+    /// Stores an event that is given up, and only then lets it be acknowledged.
+    async fn conclude(
+        &self,
+        outcome: Outcome,
+        case: &Case,
+        handler: Option<&Handler>,
+        parcel: impl FnOnce() -> (Message, Delivery),
+    ) -> Outcome {
+        if !outcome.gives_up(case) {
+            return outcome;
+        }
+        let cause = Box::new(outcome);
+        let Some(letters) = &self.giving_up.letters else { return Outcome::Stuck { cause, problem: None } };
+        let answer = cause.answer();
+        let (message, delivery) = parcel();
+        let why = Cause {
+            code: answer.code,
+            reason: answer.reason,
+            handler: handler.map(|handler| handler.name.clone()),
+            artifact: handler.map(|handler| handler.digest.to_string()),
+            attempt: case.attempt,
+        };
+        match letters.store(Letter { message, delivery, cause: why }).await {
+            Ok(()) => Outcome::DeadLettered { cause, place: letters.name().to_owned() },
+            Err(error) => Outcome::Stuck { cause, problem: Some(error.to_string()) },
+        }
+    }
+}
