@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use crate::Form;
 use crate::attribute;
 use crate::timestamp::{format_rfc3339, parse_rfc3339};
 
@@ -41,12 +42,15 @@ pub struct Delivery {
     pub message_id: String,
     /// The full name of the subscription. Empty where the sender gave none.
     pub subscription: String,
-    /// The source of the CloudEvent that it came as, where it came as one.
-    pub source: Option<String>,
     /// How often the message was delivered, this time included; only where the subscription has a dead-letter policy.
     pub attempt: Option<u32>,
     /// When the broker took the message.
     pub publish_time: Option<SystemTime>,
+    /// The wire form that it came in.
+    pub form: Form,
+    /// What a CloudEvent names as its source, such as `//storage.googleapis.com/projects/_/buckets/b`; `None` in all other
+    /// forms. An attribute `ce-source` is no sign of a CloudEvent: any publisher can set one.
+    pub source: Option<String>,
 }
 
 impl Event {

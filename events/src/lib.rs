@@ -2,8 +2,8 @@
 //!
 //! Nothing here does I/O and nothing reads a clock, so publishers and the host share it without sharing anything else.
 //!
-//! The way in: [`Envelope::decode`] makes an [`Envelope`] of bytes, [`Verifier::verify`] makes a [`Verified`] event of
-//! an envelope. The way out: [`Signer::sign`] makes a [`SignedMessage`] of an [`Event`], which is what a transport sends.
+//! The way in: [`Envelope::from_request`] makes an [`Envelope`] of a request, [`Verifier::verify`] makes a [`Verified`]
+//! event of an envelope. The way out: [`Signer::sign`] makes a [`SignedMessage`] of an [`Event`], which is what a transport sends.
 
 pub mod attribute;
 mod envelope;
@@ -13,7 +13,7 @@ mod key_ring;
 pub mod signature;
 mod timestamp;
 
-pub use envelope::{Envelope, EnvelopeError, WrappedError};
+pub use envelope::{CloudEventError, Envelope, EnvelopeError, FieldError, Form, JsonError, Place, WrappedError};
 pub use event::{Delivery, Event, Message};
 pub use key::{Key, KeyError};
 pub use key_ring::{KeyRing, KeyRingError};

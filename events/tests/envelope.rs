@@ -88,12 +88,15 @@ fn each_wrong_form_is_refused_by_name() {
         (r#"{"message":{"data":"not base 64 encoded"},"subscription":"s"}"#, "`message.data` is no base64"),
         (r#"{"message":{"data":7},"subscription":"s"}"#, "expected a string"),
         (r#"{"message":{"attributes":{"a":1}},"subscription":"s"}"#, "expected a string"),
-        (r#"{"message":{"attributes":{"a":"1","a":"2"}},"subscription":"s"}"#, "\"a\" stands twice"),
+        (r#"{"message":{"attributes":{"a":"1","a":"2"}},"subscription":"s"}"#, "an attribute stands twice: \"a\""),
         (r#"{"message":{"data":"","data":"e30="},"subscription":"s"}"#, "duplicate field `data`"),
         (r#"{"message":{"messageId":"1","message_id":"2"},"subscription":"s"}"#, "`message.messageId` and"),
         (r#"{"message":{"publishTime":"soon"},"subscription":"s"}"#, "`message.publishTime`"),
         (r#"{"message":{},"subscription":"s"} trailing"#, "trailing characters"),
         (r#"{"message":{},"deliveryAttempt":-1}"#, "no push envelope"),
+        (r#"{"message":null}"#, "missing field `message`"),
+        (r#"[{"data":""},"s"]"#, "expected a JSON object"),
+        (r#"{"message":["e30=",{}],"subscription":"s"}"#, "expected a JSON object"),
     ] {
         let error = refused(body);
         assert!(error.contains(says), "{body}: {error}");
@@ -108,6 +111,24 @@ fn each_wrong_form_is_refused_by_name() {
         let error = refused(&long);
         assert!(error.contains(field) && error.len() < 500, "{error}");
     }
+    for text in ["x".repeat(5000), "\u{1}".repeat(5000)] {
+        for body in [
+            serde_json::json!({ "message": text }),
+            serde_json::json!({"message": {}, "deliveryAttempt": text}),
+            serde_json::json!({"message": {"attributes": text}}),
+            serde_json::json!({"message": {"data": {}, (text.clone()): 1}}),
+        ] {
+            let error = refused(&body.to_string());
+            assert!(error.len() < 400 && error.contains("at line 1"), "{error}");
+        }
+        let twice = format!(r#"{{"message":{{"attributes":{{{0:?}:"",{0:?}:""}}}}}}"#, "x".repeat(200));
+        let error = refused(&twice);
+        assert!(error.contains("stands twice") && error.matches('x').count() <= 70, "{error}");
+    }
+    let attributes = |n: usize| (0..n).map(|i| (format!("a{i}"), "".into())).collect::<serde_json::Map<_, _>>();
+    let many = |n| serde_json::json!({"message": {"attributes": attributes(n)}}).to_string();
+    assert_eq!(decode(&many(128)).message.attributes.len(), 128);
+    assert!(refused(&many(129)).contains("more than 128 attributes"));
     let deep = format!("{{\"message\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert!(refused(&deep).contains("no push envelope"));
 }

@@ -89,7 +89,8 @@ fn event() -> Event {
 
 fn delivery() -> Delivery {
     let subscription = "projects/p/subscriptions/s".into();
-    Delivery { message_id: "1".into(), subscription, attempt: Some(1), publish_time: Some(UNIX_EPOCH), source: None }
+    let publish_time = Some(UNIX_EPOCH);
+    Delivery { message_id: "1".into(), subscription, attempt: Some(1), publish_time, ..Delivery::default() }
 }
 
 fn report(name: &str, times: &[Duration]) {

@@ -1,11 +1,24 @@
-//! The wire forms of a delivery. So far one: the JSON that a push subscription wraps a message in.
+//! The wire forms of a delivery: wrapped JSON, unwrapped with metadata, CloudEvents. One message comes out the same,
+//! whichever it travelled in.
 
+mod cloudevent;
+mod field;
+mod form;
+mod headers;
+mod json;
+mod unwrapped;
 mod wrapped;
 
+pub use cloudevent::CloudEventError;
+pub use field::{FieldError, Place};
+pub use form::Form;
+pub use json::JsonError;
 pub use wrapped::WrappedError;
 
 use std::time::SystemTime;
 
+use self::form::Claim;
+use self::headers::Headers;
 use crate::{Delivery, Event, Message, Received, Voucher, attribute};
 
 /// One delivery, taken out of its wire form. Nothing in it is verified.
@@ -17,13 +30,55 @@ pub struct Envelope {
     pub delivery: Delivery,
 }
 
-/// Why bytes are no envelope.
+/// Why a request holds no envelope. Errors name the field or header, and repeat 64 characters of it at most.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct EnvelopeError(#[from] WrappedError);
+pub enum EnvelopeError {
+    /// The body is no wrapped envelope.
+    #[error(transparent)]
+    Wrapped(#[from] WrappedError),
+    /// The body is none, and the headers of the other forms are absent: most likely data without its metadata.
+    #[error(
+        "{0}; nor are there headers of another form, `x-goog-pubsub-…` or `ce-…` (a subscription that doesn't wrap its \
+         messages needs --push-no-wrapper-write-metadata)"
+    )]
+    NoForm(WrappedError),
+    /// A header of the unwrapped form is wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The request is no CloudEvent that can be read here.
+    #[error(transparent)]
+    CloudEvent(#[from] CloudEventError),
+    /// The headers claim two forms at once, so that two readers could disagree.
+    #[error("the headers `{0}` and `{1}` claim two forms of envelope at once: send one")]
+    TwoForms(&'static str, &'static str),
+}
 
 impl Envelope {
-    /// Reads the wrapped form: the JSON body of a push request.
+    /// Reads the envelope of a request, in whichever form it is.
+    ///
+    /// `headers` are the request's, in order and repeated where they are; names in any case. The headers alone say which
+    /// form it is: `content-type: application/cloudevents+json` is a CloudEvent in structured mode, any header `ce-…`
+    /// one in binary mode; `x-goog-pubsub-message-id` or `x-goog-pubsub-subscription-name` is the unwrapped form; all
+    /// else is wrapped. [`Delivery::form`] says which it was.
+    ///
+    /// # Errors
+    /// Where the headers claim two forms, or the request breaks the rules of the one that it claims.
+    pub fn from_request<'a>(
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        body: &[u8],
+    ) -> Result<Self, EnvelopeError> {
+        let headers = Headers::new(headers);
+        match Claim::of(&headers)? {
+            Claim::Wrapped => wrapped::decode(body).map_err(|error| {
+                if error.is_of_another_form(body) { EnvelopeError::NoForm(error) } else { error.into() }
+            }),
+            Claim::Unwrapped => Ok(unwrapped::decode(&headers, body)?),
+            Claim::Binary => Ok(cloudevent::binary(&headers, body)?),
+            Claim::Structured => Ok(cloudevent::structured(body)?),
+        }
+    }
+
+    /// Reads the wrapped form alone: the JSON body of a push request.
     ///
     /// Fields that it doesn't know are passed over. The id and the time may be in either spelling (`messageId`,
     /// `message_id`). Absent attributes are no attributes; absent data is no data.
@@ -44,7 +99,8 @@ impl Envelope {
         Some(Received::new(event, delivery, Voucher::Nobody, reserved))
     }
 
-    /// Writes the wrapped form, id and time in both spellings, as a push request has it.
+    /// Writes the wrapped form, id and time in both spellings, as a push request has it. The form that the envelope came
+    /// in, and a CloudEvent's source, have no place there.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         wrapped::encode(self)

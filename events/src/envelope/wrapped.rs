@@ -1,7 +1,6 @@
 //! The wrapped envelope, `{"message": {…}, "subscription": …}`.
 //! Source: "Receive push messages" in the Pub/Sub documentation, and `PubsubMessage` in its REST reference.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -10,45 +9,46 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::Envelope;
-use crate::{Delivery, Message, TimestampError, format_rfc3339, parse_rfc3339};
+use super::field::{self, FieldError, MAX_ATTRIBUTES, MAX_NAME, MAX_TEXT, Place, quoted, within};
+use super::json::{JsonError, Object, Text};
+use super::{Envelope, Form};
+use crate::{Delivery, Message, format_rfc3339};
 
 /// Why a body is no wrapped envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum WrappedError {
     /// The body is no JSON, or a field has another type or stands twice.
     #[error("the body is no push envelope: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(#[from] JsonError),
+    /// The body is a JSON object of another kind.
+    #[error("the body is no push envelope: missing field `message`")]
+    NoMessage,
     /// The data is no base64.
     #[error("the field `message.data` is no base64: {0}")]
     Data(#[from] base64::DecodeError),
-    /// The publish time is no time.
-    #[error("the field `message.publishTime`: {0}")]
-    PublishTime(#[from] TimestampError),
-    /// A field is longer than Pub/Sub makes it. Its text is not repeated.
-    #[error("the field `{field}` has {found} bytes, and Pub/Sub's has {most} at most")]
-    TooLong {
-        /// The field.
-        field: &'static str,
-        /// How long it is.
-        found: usize,
-        /// How long it may be.
-        most: usize,
-    },
+    /// A field is too long, or no time.
+    #[error(transparent)]
+    Field(#[from] FieldError),
     /// The two spellings of a field say different things, so that two readers could disagree.
     #[error("the fields `message.{0}` and `message.{1}` differ")]
     Conflict(&'static str, &'static str),
 }
 
-/// Bytes of an attribute's name. Source: "Quotas and limits" in the Pub/Sub documentation, as the next.
-const MAX_NAME: usize = 256;
-/// Bytes of an attribute's value, of an ordering key, and more than of any id.
-const MAX_TEXT: usize = 1024;
+impl WrappedError {
+    /// Whether the body is something else altogether, and not a wrapped envelope with a fault.
+    pub(super) fn is_of_another_form(&self, body: &[u8]) -> bool {
+        match self {
+            Self::NoMessage => true,
+            Self::Json(error) => !error.is_data() || !body.trim_ascii_start().starts_with(b"{"),
+            Self::Data(_) | Self::Field(_) | Self::Conflict(..) => false,
+        }
+    }
+}
 
 #[derive(serde::Deserialize)]
 struct Body<'a> {
-    #[serde(borrow)]
-    message: WireMessage<'a>,
+    #[serde(borrow, default)]
+    message: Option<Object<WireMessage<'a>>>,
     #[serde(default)]
     subscription: Option<String>,
     #[serde(default, rename = "deliveryAttempt")]
@@ -58,7 +58,7 @@ struct Body<'a> {
 #[derive(serde::Deserialize)]
 struct WireMessage<'a> {
     #[serde(borrow, default)]
-    data: Option<Cow<'a, str>>,
+    data: Option<Text<'a>>,
     #[serde(default)]
     attributes: Option<Attributes>,
     #[serde(default, rename = "messageId")]
@@ -74,39 +74,36 @@ struct WireMessage<'a> {
 }
 
 pub(super) fn decode(body: &[u8]) -> Result<Envelope, WrappedError> {
-    let Body { message, subscription, delivery_attempt } = serde_json::from_slice(body)?;
+    let Object(Body { message, subscription, delivery_attempt }) =
+        serde_json::from_slice(body).map_err(JsonError::from)?;
+    let Object(message) = message.ok_or(WrappedError::NoMessage)?;
     let message_id = one_of("messageId", message.message_id, "message_id", message.message_id_snake)?;
     let publish_time = one_of("publishTime", message.publish_time, "publish_time", message.publish_time_snake)?;
     let attributes = message.attributes.map(|a| a.0).unwrap_or_default();
-    within("message.messageId", message_id.as_deref(), MAX_TEXT)?;
-    within("subscription", subscription.as_deref(), MAX_TEXT)?;
-    within("message.orderingKey", message.ordering_key.as_deref(), MAX_TEXT)?;
+    let short =
+        |field: &'static str, text: Option<&str>, most| within(text.unwrap_or_default(), most, || Place::Field(field));
+    short("message.messageId", message_id.as_deref(), MAX_TEXT)?;
+    short("subscription", subscription.as_deref(), MAX_TEXT)?;
+    short("message.orderingKey", message.ordering_key.as_deref(), MAX_TEXT)?;
     for (name, value) in &attributes {
-        within("message.attributes (a name)", Some(name), MAX_NAME)?;
-        within("message.attributes (a value)", Some(value), MAX_TEXT)?;
+        short("message.attributes (a name)", Some(name), MAX_NAME)?;
+        short("message.attributes (a value)", Some(value), MAX_TEXT)?;
     }
     Ok(Envelope {
         message: Message {
-            data: message.data.map_or_else(|| Ok(Vec::new()), |text| STANDARD.decode(text.as_bytes()))?,
+            data: message.data.map_or_else(|| Ok(Vec::new()), |text| STANDARD.decode(text.0.as_bytes()))?,
             attributes,
             ordering_key: message.ordering_key.filter(|key| !key.is_empty()),
         },
         delivery: Delivery {
             message_id: message_id.unwrap_or_default(),
             subscription: subscription.unwrap_or_default(),
-            source: None,
             attempt: delivery_attempt,
-            publish_time: publish_time.filter(|t| !t.is_empty()).map(|t| parse_rfc3339(&t)).transpose()?,
+            publish_time: field::time(&publish_time.unwrap_or_default(), || Place::Field("message.publishTime"))?,
+            form: Form::Wrapped,
+            source: None,
         },
     })
-}
-
-/// Ids, names and attributes go into logs, headers and answers, so a stranger must not make them megabytes.
-fn within(field: &'static str, text: Option<&str>, most: usize) -> Result<(), WrappedError> {
-    match text.map(str::len) {
-        Some(found) if found > most => Err(WrappedError::TooLong { field, found, most }),
-        _ => Ok(()),
-    }
 }
 
 fn one_of(
@@ -175,8 +172,12 @@ impl<'de> Visitor<'de> for AttributesVisitor {
             match attributes.entry(name) {
                 Entry::Vacant(entry) => _ = entry.insert(value),
                 Entry::Occupied(entry) => {
-                    return Err(de::Error::custom(format_args!("the attribute {:.64?} stands twice", entry.key())));
+                    let name = quoted(entry.key());
+                    return Err(de::Error::custom(format_args!("an attribute stands twice: {name:?}")));
                 }
+            }
+            if attributes.len() > MAX_ATTRIBUTES {
+                return Err(de::Error::custom(FieldError::TooMany(MAX_ATTRIBUTES)));
             }
         }
         Ok(Attributes(attributes))

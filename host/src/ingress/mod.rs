@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,8 @@ use crate::telemetry::TraceContext;
 
 /// Where deliveries go.
 const EVENTS: &str = "/events";
+/// Where Eventarc sends its CloudEvents unless it is told another path. Nothing else is taken there.
+const ROOT: &str = "/";
 /// Whether the process is alive. Not `/healthz`: Cloud Run's front end keeps that for itself.
 const LIVENESS: &str = "/livez";
 /// Whether events may be sent: the handlers are loaded, and no shutdown has begun.
@@ -98,6 +101,7 @@ impl Ingress {
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response {
         match (request.method(), request.uri().path()) {
             (&Method::POST, EVENTS) => self.deliver(request).await,
+            (&Method::POST, ROOT) if is_cloud_event(request.headers()) => self.deliver(request).await,
             (&Method::GET | &Method::HEAD, LIVENESS) => respond::health(true, "alive"),
             (&Method::GET | &Method::HEAD, READINESS) => match *self.stage.borrow() {
                 Stage::Ready => respond::health(true, "ready"),
@@ -151,6 +155,12 @@ impl Ingress {
     }
 }
 
+/// Whether a request says of itself that it is a CloudEvent, in whichever mode.
+fn is_cloud_event(headers: &hyper::HeaderMap) -> bool {
+    let structured = |value: &HeaderValue| value.as_bytes().starts_with(b"application/cloudevents");
+    headers.contains_key("ce-specversion") || headers.get(CONTENT_TYPE).is_some_and(structured)
+}
+
 /// The span around a delivery: its fields are on every log line of it, a guest's own lines included.
 fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
     let span = tracing::info_span!(
@@ -159,6 +169,7 @@ fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
         event_id = Empty,
         event_type = Empty,
         attempt = Empty,
+        form = Empty,
         handler = Empty,
         run_us = Empty,
         trace_id = Empty,

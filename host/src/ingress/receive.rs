@@ -45,7 +45,8 @@ impl Ingress {
         let _receiving = self.admit().map_err(nameless)?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body, self.shutdown()).await.map_err(nameless)?;
-        let mut envelope = Envelope::decode(&body).map_err(|error| {
+        let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut envelope = Envelope::from_request(headers, &body).map_err(|error| {
             let delivery = Delivery { message_id: fallback_id.to_owned(), ..Delivery::default() };
             let message = Message { data: body.to_vec(), ..Message::default() };
             not_taken(error.into(), sender, Some((message, delivery)))
@@ -63,6 +64,7 @@ impl Ingress {
         span.record("event_id", &received.event.id);
         span.record("event_type", &received.event.event_type);
         span.record("attempt", received.delivery.attempt);
+        span.record("form", tracing::field::display(received.delivery.form));
         Ok(Taken { received, sender, room })
     }
 

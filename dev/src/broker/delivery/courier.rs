@@ -51,7 +51,7 @@ impl Courier {
             subscription: self.subscription.clone(),
             attempt: Some(attempt),
             publish_time: Some(published),
-            source: None,
+            ..Delivery::default()
         };
         let envelope = Envelope { message, delivery };
         let settlement = match self.pusher.push(&envelope).await {
