@@ -8,9 +8,10 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::Authenticator;
-use crate::config::{Config, DeadLetterConfig, DeadLetterTarget, VerifyConfig};
+use crate::config::{Config, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, VerifyConfig};
 use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
-use crate::dispatch::{Dispatcher, GivingUp};
+use crate::dedup::{DedupError, DedupStore, MemoryStore, RedisStore};
+use crate::dispatch::{Dispatcher, GivingUp, Once};
 use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
 use crate::keys::Keys;
 use crate::registry::{FolderWatch, Registry, WatchError};
@@ -38,6 +39,9 @@ pub enum AppError {
     /// No place for dead letters.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
+    /// No store to remember events in.
+    #[error("dedup: {0}")]
+    Dedup(#[from] DedupError),
     /// The first load was cut off.
     #[error("the first load of the handlers broke off: {0}")]
     Load(#[from] tokio::task::JoinError),
@@ -74,7 +78,8 @@ impl App {
             }
         }
         let giving_up = giving_up(&config.dead_letter).await?;
-        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, giving_up);
+        let once = once(&config.dedup)?;
+        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up);
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
         let keys = Arc::new(Keys::new(config.keys.clone()));
@@ -132,6 +137,21 @@ impl App {
 #[expect(clippy::disallowed_methods, reason = "the composition root hands the clock to the rest")]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
+}
+
+/// What sees to it that an event takes effect once.
+fn once(config: &DedupConfig) -> Result<Once, DedupError> {
+    let remember = config.remember;
+    let store: Option<Arc<dyn DedupStore>> = match &config.store {
+        DedupStoreConfig::None => None,
+        DedupStoreConfig::Memory { capacity } => Some(Arc::new(MemoryStore::new(*capacity, remember))),
+        DedupStoreConfig::Redis { url } => Some(Arc::new(RedisStore::new(url, remember)?)),
+    };
+    match config.store {
+        DedupStoreConfig::None => tracing::warn!("{}", config.in_words()),
+        DedupStoreConfig::Memory { .. } | DedupStoreConfig::Redis { .. } => tracing::info!("{}", config.in_words()),
+    }
+    Ok(Once { store, unavailable: config.unavailable })
 }
 
 /// What happens to an event that no handler can finish.

@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod dead_letter;
+pub mod dedup;
 pub mod dispatch;
 pub mod ingress;
 pub mod keys;

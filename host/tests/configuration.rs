@@ -10,7 +10,9 @@
 use std::time::Duration;
 
 use tidemill_events::Scheme;
-use tidemill_host::config::{Config, DeadLetterTarget, Problems, SETTINGS, Sources, with_flags};
+use tidemill_host::config::{
+    Config, DeadLetterTarget, DedupStoreConfig, Problems, SETTINGS, Sources, Unavailable, with_flags,
+};
 
 struct Given<'a> {
     flags: &'a [&'a str],
@@ -117,6 +119,22 @@ fn secrets_are_never_repeated() {
     assert!(told.len() == 2 && !told.concat().contains("hunter"), "{told:?}");
     let config = read(&LEAST).unwrap();
     assert!(!format!("{:?}", config.keys).contains("=a"));
+}
+
+#[test]
+fn the_deduplication_store_is_a_word_or_a_url_whose_password_never_shows() {
+    let dedup = |flags: &[&str]| read(&Given { flags: &[LEAST.flags, flags].concat(), ..LEAST }).map(|c| c.dedup);
+    let default = dedup(&[]).unwrap();
+    assert!(matches!(default.store, DedupStoreConfig::Memory { capacity: 100_000 }), "{default:?}");
+    assert_eq!((default.remember, default.unavailable), (Duration::from_secs(86_400), Unavailable::Nack));
+    assert!(matches!(dedup(&["--dedup", "none"]).unwrap().store, DedupStoreConfig::None));
+    let redis = dedup(&["--dedup", "rediss://:hunter2@cache/1", "--dedup-unavailable", "run"]).unwrap();
+    let shown = format!("{redis:?}");
+    assert!(shown.contains("rediss://cache:6379/1") && !shown.contains("hunter2"), "{shown}");
+    for wrong in ["redis://:hunt/er2@cache", "hunter2"] {
+        let told = dedup(&["--dedup", wrong, "--dedup-remember", "5s", "--dedup-capacity", "1"]).unwrap_err();
+        assert!(told.0.len() == 3 && !told.to_string().contains("hunt"), "{told}");
+    }
 }
 
 #[test]

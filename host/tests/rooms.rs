@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms that it may name. A room that is not in the table may name none.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("serve", &["app", "config", "server", "telemetry"]),
-    ("app", &["auth", "config", "dead_letter", "dispatch", "ingress", "keys", "registry", "runtime", "server"]),
+    (
+        "app",
+        &["auth", "config", "dead_letter", "dedup", "dispatch", "ingress", "keys", "registry", "runtime", "server"],
+    ),
     ("server", &["ingress"]),
     ("ingress", &["auth", "dispatch", "keys", "outcome", "runtime", "telemetry"]),
     ("auth", &["config", "outcome"]),
-    ("dispatch", &["config", "dead_letter", "outcome", "registry", "runtime"]),
+    ("dispatch", &["config", "dead_letter", "dedup", "outcome", "registry", "runtime"]),
+    ("dedup", &["config"]),
     ("registry", &["config", "runtime"]),
     ("outcome", &["config", "runtime"]),
     ("dead_letter", &[]),

@@ -53,6 +53,19 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
     size(text, 1 << 20..=4 << 30, "1MiB and 4GiB")
 }
 
+/// Events remembered in memory, at up to 270 bytes each.
+pub(super) fn dedup_capacity(text: &str) -> Result<usize, String> {
+    number(text, 100..=1_000_000)
+}
+
+/// How long a handled event is remembered: longer than the longest retention of Pub/Sub, 31 days, never helps.
+pub(super) fn dedup_remember(text: &str) -> Result<Duration, String> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let time = parse_duration(text)?;
+    let range = MINUTE..=MINUTE * 60 * 744;
+    if range.contains(&time) { Ok(time) } else { Err(format!("{text:?} is not between 1m and 744h")) }
+}
+
 /// A level, or several by target. A word without `=` is always a level: as a target it would silence all the others.
 pub(super) fn log_level(text: &str) -> Result<Targets, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -85,6 +98,9 @@ mod tests {
         assert!(some_time("0s").is_err() && some_time("10ms").is_ok());
         assert!(connections("0").is_err() && connections("18446744073709551615").is_err());
         assert!(in_flight("4097").is_err() && in_flight("4096").is_ok());
+        assert!(dedup_capacity("99").is_err() && dedup_capacity("100").is_ok());
+        assert!(dedup_remember("59s").is_err() && dedup_remember("1m").is_ok());
+        assert!(dedup_remember("745h").is_err() && dedup_remember("744h").is_ok());
         assert!(body("0").is_err() && memory("1KiB").is_err());
     }
 

@@ -4,6 +4,7 @@
 //! come from it. [`Sources`] gathers raw texts, [`Config::read`] makes types of them and reports all problems together.
 
 mod bounds;
+mod dedup;
 mod delivery;
 mod file;
 mod handler_values;
@@ -13,6 +14,7 @@ mod settings;
 mod sources;
 mod typed;
 
+pub use dedup::{DedupConfig, DedupStoreConfig, RedisUrl, RedisUrlError, Unavailable};
 pub use delivery::{DeadLetterConfig, DeadLetterTarget, InFlight, KeysConfig, UnknownEventType, VerifyConfig};
 pub use handler_values::HandlerValues;
 pub use parse::{parse_bytes, parse_duration};

@@ -159,6 +159,43 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "dedup",
+        flag: "dedup",
+        variable: "TIDEMILL_DEDUP",
+        value: "memory|none|URL",
+        secret: true,
+        default: Some("memory"),
+        help: "Where is remembered which events were handled, so that none runs twice; URL is redis:// or rediss://, for several instances",
+        ..PLAIN
+    },
+    Setting {
+        name: "dedup-remember",
+        flag: "dedup-remember",
+        variable: "TIDEMILL_DEDUP_REMEMBER",
+        value: "TIME",
+        default: Some("24h"),
+        help: "How long an event that was handled is remembered",
+        ..PLAIN
+    },
+    Setting {
+        name: "dedup-capacity",
+        flag: "dedup-capacity",
+        variable: "TIDEMILL_DEDUP_CAPACITY",
+        value: "N",
+        default: Some("100000"),
+        help: "Events remembered in memory; beyond it the oldest are forgotten",
+        ..PLAIN
+    },
+    Setting {
+        name: "dedup-unavailable",
+        flag: "dedup-unavailable",
+        variable: "TIDEMILL_DEDUP_UNAVAILABLE",
+        value: "nack|run",
+        default: Some("nack"),
+        help: "What to do with an event while Redis can't be reached; run may run it twice",
+        ..PLAIN
+    },
+    Setting {
         name: "max-body",
         flag: "max-body",
         variable: "TIDEMILL_MAX_BODY",

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use super::settings::SETTINGS;
 use super::sources::Given;
 use super::{
-    DeadLetterConfig, DeadLetterTarget, HandlerValues, InFlight, KeysConfig, Problem, Problems, Setting, Sources,
-    UnknownEventType, VerifyConfig, bounds, parse_duration,
+    DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeysConfig, Problem,
+    Problems, RedisUrlError, Setting, Sources, Unavailable, UnknownEventType, VerifyConfig, bounds, parse_duration,
 };
 
 /// The host's configuration, in types.
@@ -32,6 +32,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Where events go that no handler can finish, and when.
     pub dead_letter: DeadLetterConfig,
+    /// What is remembered of events that were handled.
+    pub dedup: DedupConfig,
     /// Longest request body, in bytes.
     pub max_body: usize,
     /// How long a request's head, and then its body, may take to arrive.
@@ -119,6 +121,7 @@ impl Config {
         let verify = reader.verify(&mut warnings);
         let keys = reader.keys();
         let dead_letter = reader.dead_letter();
+        let dedup = reader.dedup();
         let max_body = reader.one("max-body", bounds::body);
         let body_timeout = reader.one("body-timeout", bounds::some_time);
         let max_connections = reader.one("max-connections", bounds::connections);
@@ -139,6 +142,7 @@ impl Config {
                 verify: verify?,
                 keys: keys?,
                 dead_letter: dead_letter?,
+                dedup: dedup?,
                 max_body: max_body?,
                 body_timeout: body_timeout?,
                 max_connections: max_connections?,
@@ -296,6 +300,21 @@ impl Reader<'_> {
             return None;
         }
         Some(KeysConfig { ring, fixed, file, reload: reload? })
+    }
+
+    fn dedup(&mut self) -> Option<DedupConfig> {
+        let capacity = self.one("dedup-capacity", bounds::dedup_capacity);
+        let store = self.one("dedup", |text| {
+            Ok::<_, RedisUrlError>(match text {
+                "none" => DedupStoreConfig::None,
+                "memory" => DedupStoreConfig::Memory { capacity: capacity.unwrap_or_default() },
+                url => DedupStoreConfig::Redis { url: url.parse()? },
+            })
+        });
+        let remember = self.one("dedup-remember", bounds::dedup_remember);
+        let unavailable = self.word("dedup-unavailable", &[("nack", Unavailable::Nack), ("run", Unavailable::Run)]);
+        capacity?;
+        Some(DedupConfig { store: store?, remember: remember?, unavailable: unavailable? })
     }
 
     fn key_file(&mut self, path: &Path) -> Option<Vec<Key>> {

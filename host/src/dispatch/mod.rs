@@ -1,8 +1,10 @@
 //! From a verified event to its outcome: a place to run, its turn, the run, and what happens to it if that fails for good.
 
+mod once;
 mod places;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidemill_events::{Delivery, Message, Received, Sender, Verified};
 
@@ -11,6 +13,7 @@ use crate::dead_letter::{Cause, DeadLetters, Letter};
 use crate::outcome::{Case, Outcome, Refusal};
 use crate::registry::{Handler, Registry};
 use crate::runtime::{LogLines, OutputSink};
+pub use once::Once;
 use places::{Full, Places};
 
 /// Runs the handlers of events, so many at once and no more.
@@ -18,6 +21,7 @@ pub struct Dispatcher {
     registry: Arc<Registry>,
     places: Places,
     in_flight: InFlight,
+    once: Once,
     giving_up: GivingUp,
     sink: Arc<dyn OutputSink>,
 }
@@ -62,8 +66,8 @@ impl From<Refusal> for Dispatched {
 impl Dispatcher {
     /// A dispatcher over the routes of `registry`, with so many places.
     #[must_use]
-    pub fn new(registry: Arc<Registry>, in_flight: InFlight, giving_up: GivingUp) -> Self {
-        Self { registry, places: Places::new(in_flight), in_flight, giving_up, sink: Arc::new(LogLines) }
+    pub fn new(registry: Arc<Registry>, in_flight: InFlight, once: Once, giving_up: GivingUp) -> Self {
+        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, sink: Arc::new(LogLines) }
     }
 
     /// Refuses while every place is taken: what comes then needs not even be read.
@@ -77,23 +81,44 @@ impl Dispatcher {
     /// Takes one event to its outcome.
     pub async fn dispatch(&self, received: Verified<Received>, sender: Sender) -> Dispatched {
         let live = self.registry.snapshot();
-        let Some(handler) = live.route(&received.event.event_type).map(Arc::clone) else {
-            return self.unrouted(received, sender).await;
+        let handler = live.route(&received.event.event_type).map(Arc::clone);
+        let outcome = match &handler {
+            Some(handler) => self.handle(handler, live.handlers().len(), received, sender).await,
+            None => self.unrouted(received, sender).await,
         };
+        // Who was not run decided nothing.
+        let ran = !matches!(outcome, Outcome::Refused(_) | Outcome::Duplicate);
+        Dispatched { outcome, handler: handler.filter(|_| ran) }
+    }
+
+    /// Runs a handler, one of so many, on an event, if there is a place and it is the event's turn.
+    async fn handle(
+        &self,
+        handler: &Handler,
+        handlers: usize,
+        received: Verified<Received>,
+        sender: Sender,
+    ) -> Outcome {
         // A place is one of the engine's instance slots, so there is no queue that an event could die in unseen: the
         // broker, which keeps the event anyway, is told to come again.
-        let place = match self.places.take(&handler.name, live.handlers().len()) {
+        let place = match self.places.take(&handler.name, handlers) {
             Ok(place) => place,
-            Err(Full::All) => return Refusal::Overloaded(self.in_flight.events).into(),
+            Err(Full::All) => return Outcome::Refused(Refusal::Overloaded(self.in_flight.events)),
             Err(Full::Handler { in_flight }) => {
-                return Refusal::HandlerOverloaded { handler: handler.name.clone(), in_flight }.into();
+                return Outcome::Refused(Refusal::HandlerOverloaded { handler: handler.name.clone(), in_flight });
             }
         };
-        let outcome = self.run(&handler, &received).await;
+        // After the place: an event that finds none was not attempted.
+        let turn = match self.once.begin(&received, handler.deadline).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.run(handler, &received).await;
         drop(place);
-        let case = self.case(sender, received.delivery.attempt);
-        let outcome = self.conclude(outcome, &case, Some(&handler), || received.into_inner().into_message()).await;
-        Dispatched { outcome, handler: Some(handler) }
+        let case = self.case(sender, received.delivery.attempt.or(turn.attempt()));
+        let outcome = self.conclude(outcome, &case, Some(handler), || received.into_inner().into_message()).await;
+        self.once.end(turn, &outcome).await;
+        outcome
     }
 
     /// What becomes of a request that could not be taken.
@@ -113,7 +138,12 @@ impl Dispatcher {
         Outcome::Ran(ran.ending)
     }
 
-    async fn unrouted(&self, received: Verified<Received>, sender: Sender) -> Dispatched {
+    /// What becomes of an event that no handler serves. It may have been handled by one that is gone.
+    async fn unrouted(&self, received: Verified<Received>, sender: Sender) -> Outcome {
+        let turn = match self.once.begin(&received, Duration::ZERO).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
         let event_type = received.event.event_type.clone();
         let outcome = match self.giving_up.unknown_event_type {
             UnknownEventType::Ack => Outcome::Ignored { event_type },
@@ -123,7 +153,8 @@ impl Dispatcher {
         };
         let case = self.case(sender, received.delivery.attempt);
         let outcome = self.conclude(outcome, &case, None, || received.into_inner().into_message()).await;
-        Dispatched { outcome, handler: None }
+        self.once.end(turn, &outcome).await;
+        outcome
     }
 
     fn case(&self, sender: Sender, attempt: Option<u32>) -> Case {

@@ -9,6 +9,7 @@
 )]
 
 pub mod log;
+pub mod redis;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,8 +28,8 @@ use tempfile::TempDir;
 use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Signer};
 use tidemill_host::app::App;
 use tidemill_host::config::{
-    AuthMode, Config, DeadLetterConfig, HandlerValues, InFlight, KeysConfig, LogConfig, LogFormat, Quota,
-    UnknownEventType, VerifyConfig,
+    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeysConfig, LogConfig,
+    LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
 };
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
 use tidemill_host::server::Drained;
@@ -94,6 +95,11 @@ pub fn config(handlers: &Path) -> Config {
             emulator: None,
             max_attempts: Some(20),
             unknown_event_type: UnknownEventType::DeadLetter,
+        },
+        dedup: DedupConfig {
+            store: DedupStoreConfig::Memory { capacity: 10_000 },
+            remember: Duration::from_secs(3600),
+            unavailable: Unavailable::Nack,
         },
         max_body: 16 << 20,
         body_timeout: Duration::from_secs(30),
