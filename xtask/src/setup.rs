@@ -7,6 +7,19 @@ use crate::tools::{output, program, root, run, succeeds, variable};
 /// What guests are compiled for.
 pub(crate) const GUEST_TARGET: &str = "wasm32-wasip2";
 
+/// Whether this runs as root.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(output(program("id", &root()).arg("-u"))? == "0")
+}
+
+/// Installs packages of Debian's. It takes root.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    println!("Installing with apt-get: {}", packages.join(", "));
+    run(program("apt-get", &root()).args(["update", "--quiet"]))?;
+    let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
+    run(program("apt-get", &root()).env("DEBIAN_FRONTEND", "noninteractive").args(install).args(packages))
+}
+
 /// Whether a CI machine runs this: there, whatever can't be checked is a failure.
 pub(crate) fn in_ci() -> bool {
     variable("CI").as_deref() == Some("true")
@@ -72,4 +85,25 @@ pub(crate) fn emulator() -> Result<()> {
         Some(missing) => println!("Pub/Sub emulator: none, so the tests that need it will be SKIPPED; {missing}"),
     }
     Ok(())
+}
+
+/// Sees to it that there is a Redis server, which tests start for themselves on ports of their own. In CI there must be.
+pub(crate) fn redis() -> Result<()> {
+    match redis_server() {
+        Ok(()) => println!("Redis: redis-server"),
+        Err(error) if in_ci() => return Err(error.context("CI is true, so the tests with Redis must run")),
+        Err(error) => println!("Redis: none, so the tests that need it will be SKIPPED; {error:#}"),
+    }
+    Ok(())
+}
+
+fn redis_server() -> Result<()> {
+    let missing = |tool: &str| !succeeds(program(tool, &root()).arg("--version"));
+    if !missing("redis-server") {
+        return Ok(());
+    }
+    if missing("apt-get") || !is_root()? {
+        bail!("there is no redis-server: on Debian and Ubuntu, apt-get install redis-server");
+    }
+    apt_install(&["redis-server"])
 }

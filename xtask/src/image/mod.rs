@@ -14,7 +14,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::interrupt::Interrupt;
-use crate::tools::{output, program, root, run, succeeds};
+use crate::setup;
+use crate::tools::{program, root, succeeds};
 use buildah::Buildah;
 
 /// The name of the image that is built.
@@ -59,7 +60,7 @@ pub(crate) fn main(work: Work) -> Result<()> {
 /// Sees to it that there are the programs that this takes.
 fn need_tools() -> Result<()> {
     let here = root();
-    if output(program("id", &here).arg("-u"))? != "0" {
+    if !setup::is_root()? {
         bail!("making base images takes root, for debootstrap: sudo; with Docker, docker build --tag tidemill-host .");
     }
     let missing: Vec<_> = ["buildah", "debootstrap"]
@@ -69,11 +70,5 @@ fn need_tools() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("Installing with apt-get: {}", missing.join(", "));
-    run(program("apt-get", &here).args(["update", "--quiet"]))
-        .and_then(|()| {
-            let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
-            run(program("apt-get", &here).env("DEBIAN_FRONTEND", "noninteractive").args(install).args(&missing))
-        })
-        .context("this command needs Debian, or buildah and debootstrap installed by hand")
+    setup::apt_install(&missing).context("this command needs Debian, or buildah and debootstrap installed by hand")
 }
