@@ -7,7 +7,7 @@ use tidemill_events::Verifier;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::Authenticator;
+use crate::auth::{AuthSetupError, Authenticator};
 use crate::config::{Config, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, VerifyConfig};
 use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
 use crate::dedup::{DedupError, DedupStore, MemoryStore, RedisStore};
@@ -33,6 +33,9 @@ pub enum AppError {
     /// No engine.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// No way to tell who sends.
+    #[error(transparent)]
+    Auth(#[from] AuthSetupError),
     /// No handlers' folder.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -88,7 +91,7 @@ impl App {
             async move { keys.follow().await }
         }));
         let ingress = Ingress::new(
-            Authenticator::new(config.auth),
+            Authenticator::new(config.auth.clone())?,
             Trust { verifier, keys },
             BodyLimits { bytes: config.max_body, time: config.body_timeout, in_flight: config.in_flight.body_bytes },
             config.in_flight.events,

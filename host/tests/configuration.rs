@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tidemill_events::Scheme;
 use tidemill_host::config::{
-    Config, DeadLetterTarget, DedupStoreConfig, Problems, SETTINGS, Sources, Unavailable, with_flags,
+    AuthMode, Config, DeadLetterTarget, DedupStoreConfig, IamConfig, Problems, SETTINGS, Sources, Unavailable,
+    with_flags,
 };
 
 struct Given<'a> {
@@ -90,7 +91,7 @@ fn handlers_values_come_from_flags_variables_and_the_file_in_that_order() {
 fn all_problems_are_told_together_each_with_its_field_and_source() {
     let given = Given {
         flags: &["--port", "http", "--grace", "9"],
-        variables: &[("TIDEMILL_MAX_BODY", "16MB"), ("TIDEMILL_AUTH", "oidc")],
+        variables: &[("TIDEMILL_MAX_BODY", "16MB"), ("TIDEMILL_AUTH", "ODIC")],
         file: "max-in-flight = 0\nmax-conections = 5\naddress = \"here\"\n",
     };
     let told = problems(&given);
@@ -98,7 +99,7 @@ fn all_problems_are_told_together_each_with_its_field_and_source() {
         "port (flag --port): \"http\" is no port",
         "grace (flag --grace): \"9\" is no time",
         "max-body (variable TIDEMILL_MAX_BODY): \"16MB\" is no size",
-        "auth (variable TIDEMILL_AUTH): \"oidc\" is not in this version",
+        "auth (variable TIDEMILL_AUTH): \"ODIC\" is none of none, iam, oidc",
         "tidemill.toml): \"0\" is no whole number from 1 to 4096",
         "tidemill.toml): there is no such setting",
         "tidemill.toml): \"here\" is no IP address",
@@ -108,6 +109,61 @@ fn all_problems_are_told_together_each_with_its_field_and_source() {
         assert!(told.iter().any(|line| line.contains(part)), "{part} is missing in {told:#?}");
     }
     assert_eq!(told.len(), 9, "{told:#?}");
+}
+
+fn with_auth(flags: &[&str]) -> Result<Config, Problems> {
+    let flags = [&["--handlers", "h", "--signing-key", "k1=a"], flags].concat();
+    read(&Given { flags: &flags, ..LEAST })
+}
+
+#[test]
+fn a_mode_has_what_it_needs() {
+    let oidc = ["--auth", "oidc", "--auth-email", "a@x,b@x", "--auth-audience", "https://e/events"];
+    let AuthMode::Oidc(config) = with_auth(&oidc).unwrap().auth else { panic!("another mode") };
+    assert_eq!((config.emails, config.audiences), (vec!["a@x".into(), "b@x".into()], vec!["https://e/events".into()]));
+    assert_eq!(config.issuers, ["https://accounts.google.com", "accounts.google.com"]);
+    assert_eq!(config.jwks_url.to_string(), "https://www.googleapis.com/oauth2/v3/certs");
+    let own = ["--auth-issuer", "https://i", "--auth-jwks-url", "https://i/certs"];
+    let AuthMode::Oidc(config) = with_auth(&[&oidc[..], &own[..]].concat()).unwrap().auth else {
+        panic!("another mode")
+    };
+    assert_eq!((config.issuers, config.jwks_url.to_string()), (vec!["https://i".into()], "https://i/certs".into()));
+    let iam = with_auth(&["--auth", "iam", "--auth-email", "a@x"]).unwrap();
+    assert_eq!(iam.auth, AuthMode::Iam(IamConfig { emails: vec!["a@x".into()], audiences: vec![] }));
+    assert!(iam.warnings.is_empty(), "{:?}", iam.warnings);
+}
+
+#[test]
+fn a_mode_without_what_it_needs_says_what_to_write() {
+    for (flags, told) in [
+        (&["--auth", "oidc"][..], &["auth-email: it is not set", "auth-audience: it is not set"][..]),
+        (&["--auth", "iam"], &["auth-email: it is not set"]),
+        (
+            &["--auth", "oidc", "--auth-email", "push", "--auth-audience", "a b", "--auth-jwks-url", "http://e/"],
+            &["\"push\" is no account's address", "\"a b\" has a space", "\"http://e/\" is not https"],
+        ),
+        (&["--auth-email", "push"], &["auth: it is not set", "\"push\" is no account's address"]),
+    ] {
+        let problems: Vec<_> = with_auth(flags).unwrap_err().0.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), told.len(), "{problems:#?}");
+        for part in told {
+            assert!(problems.iter().any(|line| line.contains(part)), "{part} is missing in {problems:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_mode_makes_no_use_of_is_warned_of() {
+    let idle = ["--auth-email", "a@x", "--auth-audience", "a", "--auth-issuer", "i", "--auth-jwks-url", "https://i/"];
+    for (mode, warned) in [
+        ("none", &["auth-email", "auth-audience", "auth-issuer", "auth-jwks-url"][..]),
+        ("iam", &["auth-issuer", "auth-jwks-url"]),
+        ("oidc", &[]),
+    ] {
+        let warnings = with_auth(&[&["--auth", mode], &idle[..]].concat()).unwrap().warnings;
+        assert_eq!(warnings.len(), warned.len(), "{mode}: {warnings:?}");
+        assert!(warnings.iter().zip(warned).all(|(line, name)| line.starts_with(&format!("{name}:"))), "{warnings:?}");
+    }
 }
 
 #[test]
@@ -126,7 +182,7 @@ fn the_deduplication_store_is_a_word_or_a_url_whose_password_never_shows() {
     let dedup = |flags: &[&str]| read(&Given { flags: &[LEAST.flags, flags].concat(), ..LEAST }).map(|c| c.dedup);
     let default = dedup(&[]).unwrap();
     assert!(matches!(default.store, DedupStoreConfig::Memory { capacity: 100_000 }), "{default:?}");
-    assert_eq!((default.remember, default.unavailable), (Duration::from_secs(86_400), Unavailable::Nack));
+    assert_eq!((default.remember, default.unavailable), (Duration::from_secs(720_000), Unavailable::Nack));
     assert!(matches!(dedup(&["--dedup", "none"]).unwrap().store, DedupStoreConfig::None));
     let redis = dedup(&["--dedup", "rediss://:hunter2@cache/1", "--dedup-unavailable", "run"]).unwrap();
     let shown = format!("{redis:?}");
@@ -212,4 +268,26 @@ fn every_setting_has_a_flag_a_variable_and_a_reference_entry() {
             assert!(page.contains(word), "docs/configuration.md doesn't say {word:?}");
         }
     }
+}
+
+/// Else an event could be played again that is still young enough to be taken, and no longer remembered.
+#[test]
+fn a_memory_that_ends_before_an_event_is_too_old_is_warned_of() {
+    let warnings = |age: &str, remember: &str| {
+        let flags = [LEAST.flags, &["--max-event-age", age, "--dedup-remember", remember]].concat();
+        read(&Given { flags: &flags, ..LEAST }).unwrap().warnings
+    };
+    assert!(warnings("24h", "24h").concat().contains("dedup-remember"));
+    assert!(warnings("24h", "25h").is_empty());
+}
+
+#[test]
+fn a_source_without_signatures_needs_somebody_who_vouches() {
+    let rule = ["--unsigned-source", "projects/p/subscriptions/s -> a"];
+    let flags = [LEAST.flags, &rule].concat();
+    assert!(problems(&Given { flags: &flags, ..LEAST })[0].contains("unsigned-sources"));
+    let iam =
+        ["--handlers", "h", "--signing-key", "k1=a", "--auth", "iam", "--auth-email", "push@p.iam.gserviceaccount.com"];
+    let flags = [iam.as_slice(), &rule].concat();
+    assert_eq!(read(&Given { flags: &flags, ..LEAST }).unwrap().verify.unsigned_sources.len(), 1);
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo};
 
+use super::bounds;
+use super::reader::Reader;
+
 /// Where is remembered which events were handled, for how long, and what holds without that memory.
 #[derive(Debug, Clone)]
 pub struct DedupConfig {
@@ -63,7 +66,21 @@ pub enum RedisUrlError {
     Rest,
 }
 
+/// How far the clocks of publishers and hosts may differ, by which an event may be younger than it looks.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
 impl DedupConfig {
+    /// What to say where an event is taken for longer than it is remembered, which leaves it to be played again.
+    pub(super) fn forgets_too_soon(&self, max_event_age: Duration) -> Option<String> {
+        let too_soon = self.remember < max_event_age.saturating_add(CLOCK_SKEW);
+        let (remember, age) = (Shown(self.remember), Shown(max_event_age));
+        too_soon.then(|| {
+            format!(
+                "dedup-remember: an event is remembered for {remember} and taken until it is {age} old (`max-event-age`), so it can be played again in between; make `dedup-remember` an hour longer than `max-event-age`"
+            )
+        })
+    }
+
     /// What an operator can rely on, in a sentence for the log.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -83,6 +100,23 @@ impl DedupConfig {
                 )
             }
         }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn dedup(&mut self) -> Option<DedupConfig> {
+        let capacity = self.one("dedup-capacity", bounds::dedup_capacity);
+        let store = self.one("dedup", |text| {
+            Ok::<_, RedisUrlError>(match text {
+                "none" => DedupStoreConfig::None,
+                "memory" => DedupStoreConfig::Memory { capacity: capacity.unwrap_or_default() },
+                url => DedupStoreConfig::Redis { url: url.parse()? },
+            })
+        });
+        let remember = self.one("dedup-remember", bounds::dedup_remember);
+        let unavailable = self.word("dedup-unavailable", &[("nack", Unavailable::Nack), ("run", Unavailable::Run)]);
+        capacity?;
+        Some(DedupConfig { store: store?, remember: remember?, unavailable: unavailable? })
     }
 }
 

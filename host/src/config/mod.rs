@@ -3,6 +3,7 @@
 //! [`SETTINGS`] is the one list of what can be set; flags, variables, keys of the file and the reference in `docs/` all
 //! come from it. [`Sources`] gathers raw texts, [`Config::read`] makes types of them and reports all problems together.
 
+mod auth;
 mod bounds;
 mod dedup;
 mod delivery;
@@ -10,10 +11,12 @@ mod file;
 mod handler_values;
 mod parse;
 mod problem;
+mod reader;
 mod settings;
 mod sources;
 mod typed;
 
+pub use auth::{AuthMode, CLOCK_SKEW, GOOGLE_ISSUERS, GOOGLE_JWKS_URL, IamConfig, JwksUrl, OidcConfig};
 pub use dedup::{DedupConfig, DedupStoreConfig, RedisUrl, RedisUrlError, Unavailable};
 pub use delivery::{DeadLetterConfig, DeadLetterTarget, InFlight, KeysConfig, UnknownEventType, VerifyConfig};
 pub use handler_values::HandlerValues;
@@ -21,4 +24,4 @@ pub use parse::{parse_bytes, parse_duration};
 pub use problem::{Problem, Problems};
 pub use settings::{SETTINGS, Setting, with_flags};
 pub use sources::Sources;
-pub use typed::{AuthMode, Config, LogConfig, LogFormat, Quota};
+pub use typed::{Config, LogConfig, LogFormat, Quota};

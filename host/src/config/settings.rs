@@ -1,5 +1,7 @@
 use clap::{Arg, ArgAction, Command};
 
+use super::GOOGLE_JWKS_URL;
+
 /// One thing that can be set.
 #[derive(Debug)]
 pub struct Setting {
@@ -65,8 +67,44 @@ pub const SETTINGS: &[Setting] = &[
         name: "auth",
         flag: "auth",
         variable: "TIDEMILL_AUTH",
-        value: "MODE",
-        help: "Who may deliver: none (anybody who reaches the port; the signature alone decides)",
+        value: "none|iam|oidc",
+        help: "Who may deliver: oidc (whose token holds), iam (whom Cloud Run let in by a token), none (anybody; the signature decides)",
+        ..PLAIN
+    },
+    Setting {
+        name: "auth-email",
+        flag: "auth-email",
+        variable: "TIDEMILL_AUTH_EMAIL",
+        value: "EMAIL",
+        many: true,
+        help: "Service account that may deliver, for iam and oidc; may be given more than once",
+        ..PLAIN
+    },
+    Setting {
+        name: "auth-audience",
+        flag: "auth-audience",
+        variable: "TIDEMILL_AUTH_AUDIENCE",
+        value: "AUDIENCE",
+        many: true,
+        help: "Audience that a token must be for, at least one for oidc, any for iam where there is none; may be given more than once",
+        ..PLAIN
+    },
+    Setting {
+        name: "auth-issuer",
+        flag: "auth-issuer",
+        variable: "TIDEMILL_AUTH_ISSUER",
+        value: "ISSUER",
+        many: true,
+        help: "Issuer whose tokens oidc takes, Google where there is none; may be given more than once",
+        ..PLAIN
+    },
+    Setting {
+        name: "auth-jwks-url",
+        flag: "auth-jwks-url",
+        variable: "TIDEMILL_AUTH_JWKS_URL",
+        value: "URL",
+        default: Some(GOOGLE_JWKS_URL),
+        help: "Where oidc gets the issuer's keys, a JWK Set: https, or http on a loopback address",
         ..PLAIN
     },
     Setting {
@@ -173,7 +211,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: "dedup-remember",
         variable: "TIDEMILL_DEDUP_REMEMBER",
         value: "TIME",
-        default: Some("24h"),
+        default: Some("200h"),
         help: "How long an event that was handled is remembered",
         ..PLAIN
     },

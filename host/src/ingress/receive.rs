@@ -8,6 +8,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::Ingress;
 use super::body::Room;
+use crate::auth;
 use crate::dispatch::Refused;
 use crate::keys::Keys;
 use crate::outcome::Refusal;
@@ -41,7 +42,12 @@ impl Ingress {
             Box::new(NotTaken { message_id: fallback_id.to_owned(), refused: Refused { refusal, sender, parcel } })
         };
         let nameless = |refusal| not_taken(refusal, Sender::Stranger, None);
-        let sender = self.auth.authenticate(request.headers()).map_err(nameless)?;
+        let now = (self.clock)();
+        let sender = match self.auth.authenticate(request.headers(), now).await {
+            Ok(auth::Sender::Anybody) => Sender::Stranger,
+            Ok(auth::Sender::Vouched { .. }) => Sender::Vouched,
+            Err(error) => return Err(nameless(error.into())),
+        };
         let _receiving = self.admit().map_err(nameless)?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body, self.shutdown()).await.map_err(nameless)?;
@@ -55,7 +61,7 @@ impl Ingress {
         if envelope.delivery.message_id.is_empty() {
             fallback_id.clone_into(&mut envelope.delivery.message_id);
         }
-        let received = self.trust.verify(envelope, sender, (self.clock)()).await.map_err(|unverified| {
+        let received = self.trust.verify(envelope, sender, now).await.map_err(|unverified| {
             let Unverified { envelope: Envelope { message, delivery, .. }, reason } = *unverified;
             let message_id = delivery.message_id.clone();
             Box::new(NotTaken { message_id, ..*not_taken(reason.into(), sender, Some((message, delivery))) })

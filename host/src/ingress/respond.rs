@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use crate::dispatch::Dispatched;
@@ -21,6 +21,12 @@ pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
     let answer = dispatched.outcome.answer();
     let mut response =
         if answer.status == StatusCode::NO_CONTENT { empty(answer.status) } else { with_body(&answer, message_id) };
+    if let (StatusCode::UNAUTHORIZED, Outcome::Refused(Refusal::Unauthenticated(_))) =
+        (answer.status, &dispatched.outcome)
+    {
+        // RFC 9110, section 15.5.2: what to authenticate with. There is no such word for what signs an event.
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(handler) = &dispatched.handler {
         set(&mut response, HANDLER_HEADER, &format!("{}@{}", handler.name, handler.digest));
     }

@@ -107,6 +107,7 @@ impl Outcome {
                 Refusal::Unverified(error) => vouched && (error.is_final() || case.attempts_are_used_up()),
                 Refusal::WrongPath(_)
                 | Refusal::WrongMethod(_)
+                | Refusal::Unauthenticated(_)
                 | Refusal::BodyTooLong(_)
                 | Refusal::BodyTooSlow(_)
                 | Refusal::BodyCut(_)

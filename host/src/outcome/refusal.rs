@@ -3,6 +3,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tidemill_events::{EnvelopeError, VerifyError};
 
+use crate::auth::AuthError;
+
 /// Why a request never reached a handler.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -12,6 +14,9 @@ pub enum Refusal {
     /// The path is right, the method is not.
     #[error("{0} is not served here: deliveries go to POST /events")]
     WrongMethod(hyper::Method),
+    /// The headers don't prove a sender who may deliver.
+    #[error(transparent)]
+    Unauthenticated(#[from] AuthError),
     /// The body is longer than the cap.
     #[error("the body is longer than the {0} bytes that `max-body` allows")]
     BodyTooLong(usize),
@@ -69,6 +74,7 @@ impl Refusal {
         match self {
             Self::WrongPath(_) => (StatusCode::NOT_FOUND, "wrong-path"),
             Self::WrongMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, "wrong-method"),
+            Self::Unauthenticated(error) => auth_status(error),
             Self::BodyTooLong(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-long"),
             Self::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow"),
             Self::BodyCut(_) => (StatusCode::BAD_REQUEST, "body-cut"),
@@ -97,5 +103,28 @@ fn verify_status(error: &VerifyError) -> (StatusCode, &'static str) {
         VerifyError::MissingEventId => (StatusCode::BAD_REQUEST, "missing-event-id"),
         VerifyError::MalformedEventId => (StatusCode::BAD_REQUEST, "malformed-event-id"),
         VerifyError::MalformedEventTime(_) => (StatusCode::BAD_REQUEST, "malformed-event-time"),
+    }
+}
+
+/// 401 where nothing is proven, 403 where somebody is proven who may not deliver.
+fn auth_status(error: &AuthError) -> (StatusCode, &'static str) {
+    match error {
+        AuthError::NoToken => (StatusCode::UNAUTHORIZED, "no-token"),
+        AuthError::SeveralTokens => (StatusCode::UNAUTHORIZED, "several-tokens"),
+        AuthError::MalformedToken(_) => (StatusCode::UNAUTHORIZED, "malformed-token"),
+        AuthError::WrongAlgorithm => (StatusCode::UNAUTHORIZED, "wrong-algorithm"),
+        AuthError::NoKeyId => (StatusCode::UNAUTHORIZED, "no-key-id"),
+        AuthError::UnknownKey => (StatusCode::UNAUTHORIZED, "unknown-token-key"),
+        AuthError::BadSignature => (StatusCode::UNAUTHORIZED, "bad-token-signature"),
+        AuthError::StrippedSignature => (StatusCode::UNAUTHORIZED, "stripped-signature"),
+        AuthError::UncheckedSignature => (StatusCode::UNAUTHORIZED, "unchecked-signature"),
+        AuthError::Expired => (StatusCode::UNAUTHORIZED, "expired-token"),
+        AuthError::NotYetValid => (StatusCode::UNAUTHORIZED, "token-not-yet-valid"),
+        AuthError::Issuer => (StatusCode::FORBIDDEN, "wrong-issuer"),
+        AuthError::Audience => (StatusCode::FORBIDDEN, "wrong-audience"),
+        AuthError::Email => (StatusCode::FORBIDDEN, "wrong-email"),
+        AuthError::EmailNotVerified => (StatusCode::FORBIDDEN, "email-not-verified"),
+        // The token may well be good: the broker shall try again.
+        AuthError::KeysUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "keys-unavailable"),
     }
 }

@@ -1,6 +1,7 @@
 use tidemill_events::VerifyError;
 
 use super::*;
+use crate::auth::AuthError;
 
 fn retry() -> Outcome {
     Outcome::Ran(Ending::Retry { reason: "later".into(), delay: None })
@@ -31,6 +32,8 @@ fn only_a_finished_handler_a_stored_letter_or_a_configured_word_acknowledges() {
         Outcome::Stuck { cause: Box::new(reject()), problem: Some("the disk is full".into()) },
         Outcome::Stuck { cause: Box::new(reject()), problem: None },
         refused(Refusal::WrongPath("/".into())),
+        refused(AuthError::NoToken),
+        refused(AuthError::KeysUnavailable),
         refused(Refusal::BodyTooLong(1)),
         refused(VerifyError::NotSigned),
         refused(VerifyError::UnknownKey("k9".into())),

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod issuer;
 pub mod log;
 pub mod redis;
 
@@ -204,9 +205,13 @@ pub async fn send(
 ) -> Result<Answer, hyper_util::client::legacy::Error> {
     let uri = format!("http://{address}{path}");
     let request = Request::builder().method(method).uri(uri).body(Full::from(body)).unwrap();
-    let (parts, body) = client.request(request).await?.into_parts();
+    Ok(read(client.request(request).await?).await)
+}
+
+async fn read(response: hyper::Response<hyper::body::Incoming>) -> Answer {
+    let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Ok(Answer { status: parts.status, headers: parts.headers, body, message_id: String::new() })
+    Answer { status: parts.status, headers: parts.headers, body, message_id: String::new() }
 }
 
 pub fn install_in(folder: &Path, name: &str, manifest: &str, wasm: &[u8]) {
