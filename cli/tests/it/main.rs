@@ -14,4 +14,5 @@ mod dev;
 mod emulator;
 mod handlers;
 mod provider;
+mod publishers;
 mod tidemill;

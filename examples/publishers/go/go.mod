@@ -1,0 +1,3 @@
+module tidemill.example/publish
+
+go 1.19
