@@ -1,5 +1,7 @@
 //! The composition root: what the configuration asks for, built and wired. It alone picks implementations.
 
+mod parts;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -7,15 +9,15 @@ use tidemill_events::Verifier;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{AuthSetupError, Authenticator};
-use crate::config::{Config, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, VerifyConfig};
-use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
-use crate::dedup::{DedupError, DedupStore, MemoryStore, RedisStore};
-use crate::dispatch::{Dispatcher, GivingUp, Once};
+use crate::auth::AuthSetupError;
+use crate::config::{Config, VerifyConfig};
+use crate::dead_letter::DeadLetterError;
+use crate::dedup::DedupError;
+use crate::dispatch::Dispatcher;
 use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
 use crate::keys::Keys;
 use crate::registry::{FolderWatch, Registry, WatchError};
-use crate::runtime::{Allocation, Runtime, RuntimeConfig, RuntimeError};
+use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::server::{self, Drained, ServerLimits};
 
 /// A host, built and not yet serving.
@@ -60,28 +62,12 @@ impl App {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
-        let runtime = Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory })?;
-        tell_allocation(runtime.allocation());
+        // What may fail at once comes first: loading the handlers takes time.
+        let auth = parts::authenticator(&config.auth, wall_clock())?;
+        let giving_up = parts::giving_up(&config.dead_letter).await?;
+        let once = parts::once(&config.dedup)?;
         let registry = Arc::new(Registry::default());
-        let watch = {
-            let (config, registry) = (config.clone(), Arc::clone(&registry));
-            let start = move || {
-                let Config { handlers, handler_values, quota, watch_interval, .. } = config;
-                FolderWatch::start(handlers, runtime, registry, handler_values, quota, watch_interval)
-            };
-            tokio::task::spawn_blocking(start).await??
-        };
-        let snapshot = registry.snapshot();
-        for name in config.handler_values.handlers() {
-            if !snapshot.handlers().any(|handler| handler.name == name) {
-                tracing::warn!(
-                    "handler-config: there are values for the handler {name:?}, which is not loaded; is it misspelt?"
-                );
-            }
-        }
-        let giving_up = giving_up(&config.dead_letter).await?;
-        let once = once(&config.dedup)?;
+        let watch = Self::load(config, &registry).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up);
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
@@ -91,7 +77,7 @@ impl App {
             async move { keys.follow().await }
         }));
         let ingress = Ingress::new(
-            Authenticator::new(config.auth.clone())?,
+            auth,
             Trust { verifier, keys },
             BodyLimits { bytes: config.max_body, time: config.body_timeout, in_flight: config.in_flight.body_bytes },
             config.in_flight.events,
@@ -104,6 +90,26 @@ impl App {
             grace: config.grace,
         };
         Ok(Self { ingress: Arc::new(ingress), registry, limits, _watch: watch, _following_keys: following_keys })
+    }
+
+    /// Makes the engine, loads every handler that is there, and follows their folder from then on.
+    async fn load(config: &Config, registry: &Arc<Registry>) -> Result<FolderWatch, AppError> {
+        let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
+        let runtime = Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory })?;
+        parts::tell_allocation(runtime.allocation());
+        let (Config { handlers, handler_values, quota, watch_interval, .. }, followed) =
+            (config.clone(), Arc::clone(registry));
+        let start = move || FolderWatch::start(handlers, runtime, followed, handler_values, quota, watch_interval);
+        let watch = tokio::task::spawn_blocking(start).await??;
+        let snapshot = registry.snapshot();
+        for name in config.handler_values.handlers() {
+            if !snapshot.handlers().any(|handler| handler.name == name) {
+                tracing::warn!(
+                    "handler-config: there are values for the handler {name:?}, which is not loaded; is it misspelt?"
+                );
+            }
+        }
+        Ok(watch)
     }
 
     /// What is live, to look at.
@@ -140,50 +146,4 @@ impl App {
 #[expect(clippy::disallowed_methods, reason = "the composition root hands the clock to the rest")]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
-}
-
-/// What sees to it that an event takes effect once.
-fn once(config: &DedupConfig) -> Result<Once, DedupError> {
-    let remember = config.remember;
-    let store: Option<Arc<dyn DedupStore>> = match &config.store {
-        DedupStoreConfig::None => None,
-        DedupStoreConfig::Memory { capacity } => Some(Arc::new(MemoryStore::new(*capacity, remember))),
-        DedupStoreConfig::Redis { url } => Some(Arc::new(RedisStore::new(url, remember)?)),
-    };
-    match config.store {
-        DedupStoreConfig::None => tracing::warn!("{}", config.in_words()),
-        DedupStoreConfig::Memory { .. } | DedupStoreConfig::Redis { .. } => tracing::info!("{}", config.in_words()),
-    }
-    Ok(Once { store, unavailable: config.unavailable })
-}
-
-/// What happens to an event that no handler can finish.
-async fn giving_up(config: &DeadLetterConfig) -> Result<GivingUp, DeadLetterError> {
-    let letters: Option<Arc<dyn DeadLetters>> = match config.target.clone() {
-        Some(DeadLetterTarget::Topic(topic)) => {
-            Some(Arc::new(DeadLetterTopic::open(topic, config.emulator.clone()).await?))
-        }
-        Some(DeadLetterTarget::Folder(folder)) => Some(Arc::new(DeadLetterFolder::open(folder)?)),
-        None => None,
-    };
-    match &letters {
-        Some(letters) => tracing::info!("events that no handler can finish go to {}", letters.name()),
-        None => tracing::warn!(
-            "there is no place for dead letters: an event that no handler can finish comes again until the subscription's own policy takes it; set `dead-letter`"
-        ),
-    }
-    let DeadLetterConfig { max_attempts, unknown_event_type, .. } = *config;
-    Ok(GivingUp { letters, max_attempts, unknown_event_type })
-}
-
-fn tell_allocation(allocation: Allocation) {
-    match allocation {
-        Allocation::PoolWithPagemapScan => tracing::debug!("instances come from a pool whose pages stay resident"),
-        Allocation::Pool => tracing::info!(
-            "instances come from a pool; this kernel has no PAGEMAP_SCAN (Linux 6.7 and later), so each event costs about twice as much"
-        ),
-        Allocation::OnDemand => tracing::warn!(
-            "there is not enough address space for an instance pool, so each instance is mapped by itself and events cost about five times as much: lower `max-in-flight`, or raise the limit (ulimit -v)"
-        ),
-    }
 }

@@ -291,3 +291,9 @@ fn a_source_without_signatures_needs_somebody_who_vouches() {
     let flags = [iam.as_slice(), &rule].concat();
     assert_eq!(read(&Given { flags: &flags, ..LEAST }).unwrap().verify.unsigned_sources.len(), 1);
 }
+
+#[test]
+fn serving_anybody_on_cloud_run_is_warned_of() {
+    let config = read(&Given { variables: &[("K_SERVICE", "events")], ..LEAST }).unwrap();
+    assert!(config.warnings[0].contains("Cloud Run"), "{:?}", config.warnings);
+}

@@ -1,9 +1,10 @@
 //! The whole loop on Google's own emulator: the example API publishes through Google's client, the emulator pushes, the
 //! host runs the handler, and its effect is seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ struct Host {
 }
 
 fn host(provider: &Provider) -> Host {
+    host_with(provider, |_| {})
+}
+
+fn host_with(provider: &Provider, change: impl FnOnce(&mut Command)) -> Host {
     let handlers = tempfile::tempdir().unwrap();
     for (name, manifest, wasm) in [
         ("email-on-register", artifacts::EMAIL_ON_REGISTER_MANIFEST, artifacts::EMAIL_ON_REGISTER),
@@ -50,6 +55,7 @@ fn host(provider: &Provider) -> Host {
     serve.args(["--handler-config", &format!("push-on-like.push-url={}", provider.url("/push"))]);
     serve.env("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "mail-key");
     serve.env("TIDEMILL_HANDLER_PUSH_ON_LIKE_PUSH_KEY", "push-key");
+    change(&mut serve);
     let process = Running::start(serve);
     process.line("serving", |line| line["handlers"] == 3);
     Host { process, events_url: format!("http://127.0.0.1:{port}/events"), _handlers: handlers }
@@ -147,7 +153,7 @@ async fn a_failing_handler_is_delivered_again_until_it_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_event_reaches_the_dead_letter_topic_and_good_ones_flow_on() {
+async fn without_a_place_of_the_hosts_the_brokers_policy_takes_a_poison_event() {
     let Some(emulator) = Emulator::shared().await else { return };
     let provider = Provider::start().await;
     let host = host(&provider);
@@ -180,4 +186,57 @@ async fn a_poison_event_reaches_the_dead_letter_topic_and_good_ones_flow_on() {
     let sent = provider.until("the good mails", |taken| taken.len() >= good.len()).await;
     let sent: BTreeSet<_> = sent.into_iter().map(|taken| taken.idempotency_key.unwrap()).collect();
     assert_eq!(sent, good);
+}
+
+/// The host stores what no handler can finish in the dead-letter topic, with its reason, and only then acknowledges it:
+/// one delivery each, where the broker's own policy would make five and slow the whole subscription with their nacks.
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_events_go_to_the_dead_letter_topic_with_their_reason_and_good_ones_flow_on() {
+    const EACH: usize = 100;
+    let Some(emulator) = Emulator::shared().await else { return };
+    let provider = Provider::start().await;
+    let topic = emulator.create_topic("given-up").await;
+    let dead = emulator.create_topic("given-up-dead").await;
+    let dead_pull = emulator.create_subscription("given-up-dead-pull", &Subscription::of(&dead)).await;
+    let host = host_with(&provider, |serve| {
+        serve.args(["--dead-letter", &dead, "--pubsub-emulator", emulator.host()]);
+    });
+    let push = Subscription { push_endpoint: Some(host.events_url.clone()), ..Subscription::of(&topic) };
+    let subscription = emulator.create_subscription("given-up-push", &push).await;
+    let publisher = publisher(emulator, &topic).await;
+    let registered = |email: String| new_event("user.registered", &json!({ "id": "1", "email": email, "name": "Ada" }));
+    let (mut good, mut poison) = (BTreeSet::new(), BTreeMap::new());
+    for number in 0..EACH {
+        // Three kinds of poison: what the handler refuses, what it can't read, what no handler serves.
+        let (event, code) = match number % 3 {
+            0 => (registered("no address".into()), "reject"),
+            1 => (new_event("user.registered", &json!({ "email": 7 })), "reject"),
+            _ => (new_event("user.vanished", &json!({})), "unknown-event-type"),
+        };
+        publisher.publish(&event).await.unwrap();
+        poison.insert(event.id, code);
+        let event = registered(format!("{number}@example.com"));
+        publisher.publish(&event).await.unwrap();
+        good.insert(event.id);
+    }
+    let sent = provider.until("the good mails", |taken| taken.len() >= EACH).await;
+    let sent: Vec<_> = sent.into_iter().map(|taken| taken.idempotency_key.unwrap()).collect();
+    assert_eq!(sent.len(), EACH, "a good event took effect twice");
+    assert_eq!(sent.into_iter().collect::<BTreeSet<_>>(), good);
+    let letters = emulator.pull(&dead_pull, EACH).await;
+    for letter in &letters {
+        let attribute = |name: &str| letter.message.attributes.get(name).map(String::as_str).unwrap_or_default();
+        assert_eq!(attribute("dead-letter-code"), poison[attribute("event-id")]);
+        assert!(!attribute("dead-letter-reason").is_empty());
+        assert_eq!(attribute("dead-letter-subscription"), subscription);
+        let handled = attribute("dead-letter-code") == "reject";
+        assert_eq!(attribute("dead-letter-handler"), if handled { "email-on-register" } else { "" });
+        assert_eq!(attribute("dead-letter-artifact").starts_with("sha256:"), handled);
+        // What verified once verifies again.
+        assert!(!attribute("signature-v2").is_empty() && !attribute("signature").is_empty());
+    }
+    let stored: BTreeSet<_> = letters.iter().map(|letter| letter.message.attributes["event-id"].clone()).collect();
+    assert_eq!((letters.len(), stored), (EACH, poison.into_keys().collect()), "each of them once");
+    let lines = host.process.finish();
+    assert_eq!(lines.iter().filter(|line| line["outcome"].is_string()).count(), 2 * EACH, "one delivery each");
 }

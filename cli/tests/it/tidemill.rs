@@ -65,6 +65,12 @@ impl Running {
         }
     }
 
+    /// Asks it to end, and gives the JSON lines of standard output that nobody has read.
+    pub(crate) fn finish(self) -> Vec<Value> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.lines.iter().filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -76,6 +76,12 @@ impl KeyCache {
         known.fetched.keys.get(id).ok_or(AuthError::UnknownKey)
     }
 
+    /// Begins the first fetch.
+    pub(super) fn prepare(self: &Arc<Self>, now: SystemTime) {
+        // It goes on by itself.
+        drop(self.flight(now));
+    }
+
     /// The fetch that goes on, or a new one where it is time for one.
     fn flight(self: &Arc<Self>, now: SystemTime) -> Option<watch::Receiver<()>> {
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);

@@ -84,6 +84,14 @@ impl Authenticator {
         Ok(Self(judge))
     }
 
+    /// Begins to fetch what the mode needs, so that the first delivery doesn't wait for it. Call it within a tokio
+    /// runtime.
+    pub fn prepare(&self, now: SystemTime) {
+        if let Judge::Oidc(_, keys) = &self.0 {
+            keys.prepare(now);
+        }
+    }
+
     /// Judges a request by its headers; `now` is the wall clock. It waits only where a token is signed with a key that
     /// is not known yet, and then for one fetch at most.
     ///

@@ -59,6 +59,29 @@ pub struct OidcConfig {
     pub fetch_timeout: Duration,
 }
 
+impl AuthMode {
+    /// What an operator can rely on, in a sentence for the log.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::None => {
+                "whoever reaches the port may deliver; the signature alone decides (`auth` is none)".to_owned()
+            }
+            Self::Iam(config) => format!(
+                "{} may deliver, as far as Cloud Run has checked it (`auth` is iam): the service must ask for \
+                 authentication (--no-allow-unauthenticated), or anybody can claim to be that account",
+                config.emails.join(", ")
+            ),
+            Self::Oidc(config) => format!(
+                "{} may deliver, with a token for {} that keys from {} have signed (`auth` is oidc)",
+                config.emails.join(", "),
+                config.audiences.join(", "),
+                config.jwks_url
+            ),
+        }
+    }
+}
+
 impl OidcConfig {
     /// Google's tokens, for these accounts and audiences.
     #[must_use]
@@ -136,7 +159,8 @@ impl Reader<'_> {
         let audiences = self.each("auth-audience", without_spaces);
         let issuers = self.each("auth-issuer", without_spaces);
         let jwks_url = self.one("auth-jwks-url", JwksUrl::from_str);
-        let (idle, mode): (&[&str], _) = match word? {
+        let word = word?;
+        let (idle, mode): (&[&str], _) = match word {
             Word::None => (&["auth-email", "auth-audience", "auth-issuer", "auth-jwks-url"], Some(AuthMode::None)),
             Word::Iam => {
                 let emails = self.some_email(emails);
@@ -162,6 +186,13 @@ impl Reader<'_> {
                 (&[], mode)
             }
         };
+        if matches!(word, Word::None) && self.on_cloud_run() {
+            warnings.push(
+                "auth: this is a service of Cloud Run's, and with `none` anybody who may invoke it may deliver; the \
+                 signature alone decides. Set `auth` to iam, or to oidc where the service is public"
+                    .into(),
+            );
+        }
         for name in idle {
             if self.is_set(name) {
                 warnings.push(format!("{name}: it changes nothing in this mode of `auth`"));

@@ -15,6 +15,10 @@ impl<'a> Reader<'a> {
         Self { problems: sources.problems.clone(), sources }
     }
 
+    pub(super) fn on_cloud_run(&self) -> bool {
+        self.sources.on_cloud_run
+    }
+
     /// What was read, unless anything is wrong.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Problems> {
         match read {

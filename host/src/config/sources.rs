@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+use zeroize::Zeroize;
 
 use super::file;
 use super::handler_values::PREFIX;
@@ -21,13 +23,28 @@ pub struct Sources {
     pub(super) problems: Vec<Problem>,
     /// Variables that look like settings and are none.
     pub(super) unknown_variables: Vec<String>,
+    /// Whether this is a service of Cloud Run's.
+    pub(super) on_cloud_run: bool,
 }
 
-/// A setting's texts and where they came from.
-#[derive(Debug, Clone)]
+/// A setting's texts and where they came from. The texts are overwritten with zeros at the end: some are secrets.
+#[derive(Clone)]
 pub(super) struct Given {
     pub(super) texts: Vec<String>,
     pub(super) source: String,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.texts.zeroize();
+    }
+}
+
+impl fmt::Debug for Given {
+    /// Shows the source alone: a text may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 impl Sources {
@@ -37,7 +54,7 @@ impl Sources {
     pub fn gather(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>, folder: &Path) -> Self {
         let variables: BTreeMap<String, String> =
             variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        let mut sources = Self::default();
+        let mut sources = Self { on_cloud_run: variables.contains_key("K_SERVICE"), ..Self::default() };
         // The weakest first: what comes later takes its place.
         sources.take_file(named_file(flags, &variables), folder);
         sources.take_variables(&variables);

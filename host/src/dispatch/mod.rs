@@ -14,6 +14,7 @@ use crate::outcome::{Case, Outcome, Refusal};
 use crate::registry::{Handler, Registry};
 use crate::runtime::{LogLines, OutputSink};
 pub use once::Once;
+use once::Turn;
 use places::{Full, Places};
 
 /// Runs the handlers of events, so many at once and no more.
@@ -109,7 +110,7 @@ impl Dispatcher {
             }
         };
         // After the place: an event that finds none was not attempted.
-        let turn = match self.once.begin(&received, handler.deadline).await {
+        let turn = match self.once.begin(&once::key(&received), handler.deadline).await {
             Ok(turn) => turn,
             Err(outcome) => return outcome,
         };
@@ -124,10 +125,19 @@ impl Dispatcher {
     /// What becomes of a request that could not be taken.
     pub async fn refuse(&self, refused: Refused) -> Dispatched {
         let Refused { refusal, sender, parcel } = refused;
-        let outcome = Outcome::Refused(refusal);
-        let Some(parcel) = parcel else { return Dispatched { outcome, handler: None } };
-        let case = self.case(sender, parcel.1.attempt);
-        Dispatched { outcome: self.conclude(outcome, &case, None, || parcel).await, handler: None }
+        let waits = refusal.may_pass() && sender == Sender::Vouched;
+        let mut outcome = Outcome::Refused(refusal);
+        if let Some((message, delivery)) = parcel {
+            // Of what may yet be taken the attempts are counted; of a stranger's nothing is noted.
+            let turn =
+                if waits { self.once.begin(&once::message_key(&delivery), Duration::ZERO).await.ok() } else { None };
+            let case = self.case(sender, delivery.attempt.or(turn.as_ref().and_then(Turn::attempt)));
+            outcome = self.conclude(outcome, &case, None, || (message, delivery)).await;
+            if let Some(turn) = turn {
+                self.once.end(turn, &outcome).await;
+            }
+        }
+        Dispatched { outcome, handler: None }
     }
 
     async fn run(&self, handler: &Handler, received: &Received) -> Outcome {
@@ -140,7 +150,7 @@ impl Dispatcher {
 
     /// What becomes of an event that no handler serves. It may have been handled by one that is gone.
     async fn unrouted(&self, received: Verified<Received>, sender: Sender) -> Outcome {
-        let turn = match self.once.begin(&received, Duration::ZERO).await {
+        let turn = match self.once.begin(&once::key(&received), Duration::ZERO).await {
             Ok(turn) => turn,
             Err(outcome) => return outcome,
         };

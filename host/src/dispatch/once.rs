@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill_events::Received;
+use tidemill_events::{Delivery, Received};
 
 use crate::config::Unavailable;
 use crate::dedup::{Claim, DedupKey, DedupStore, Lease, Settlement};
@@ -36,9 +36,9 @@ impl Turn {
 
 impl Once {
     /// Asks to run an event for so long, or says what became of it instead.
-    pub(super) async fn begin(&self, received: &Received, deadline: Duration) -> Result<Turn, Outcome> {
+    pub(super) async fn begin(&self, key: &DedupKey, deadline: Duration) -> Result<Turn, Outcome> {
         let Some(store) = &self.store else { return Ok(Turn { lease: None }) };
-        match store.claim(&key(received), deadline + AFTERWARDS).await {
+        match store.claim(key, deadline + AFTERWARDS).await {
             Ok(Claim::Granted(lease)) => Ok(Turn { lease: Some(lease) }),
             Ok(Claim::Done) => Err(Outcome::Duplicate),
             Ok(Claim::Running { for_at_most }) => Err(Outcome::Refused(Refusal::Running(for_at_most))),
@@ -79,9 +79,11 @@ fn settlement(outcome: &Outcome) -> Settlement {
 }
 
 /// The name of an event: its publisher's where a signature vouches for that, else the broker's.
-fn key(received: &Received) -> DedupKey {
-    match received.vouched_id() {
-        Some(id) => DedupKey::event(id),
-        None => DedupKey::message(&received.delivery.subscription, &received.delivery.message_id),
-    }
+pub(super) fn key(received: &Received) -> DedupKey {
+    received.vouched_id().map_or_else(|| message_key(&received.delivery), DedupKey::event)
+}
+
+/// The broker's name of a message.
+pub(super) fn message_key(delivery: &Delivery) -> DedupKey {
+    DedupKey::message(&delivery.subscription, &delivery.message_id)
 }

@@ -69,6 +69,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the same message may be taken later, of those that were refused for what they hold.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unverified(error) if !error.is_final())
+    }
+
     /// Its status, and its word for programs.
     pub(super) fn status(&self) -> (StatusCode, &'static str) {
         match self {
