@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
-use tidemill_events::{Key, Signer};
+use tidemill_events::{Key, Scheme, Schemes, Signer};
 use tidemill_publisher::{Direct, EmulatorHost, PubSub, Publisher};
 
 use crate::failure::Failure;
@@ -40,6 +40,14 @@ pub(crate) fn command() -> Command {
                 .value_name("ID=SECRET")
                 .help("The key to sign with [TIDEMILL_SIGNING_KEYS, of which the first]"),
         )
+        .arg(
+            Arg::new("sign")
+                .long("sign")
+                .value_name("v2|v1|both")
+                .value_parser(["v2", "v1", "both"])
+                .default_value("both")
+                .help("The signature schemes to sign by"),
+        )
         .args(input::event_flags())
         .arg(crate::output_flag())
         .after_help(
@@ -53,7 +61,12 @@ pub(crate) fn main(flags: &ArgMatches, variables: &[(String, String)]) -> Result
     let event = input::event(flags)?;
     let variable =
         |name: &str| variables.iter().find(|(n, value)| n == name && !value.is_empty()).map(|(_, value)| value.clone());
-    let signer = Signer::new(signing_key(flags, variable("TIDEMILL_SIGNING_KEYS"))?);
+    let schemes = match flags.get_one::<String>("sign").map(String::as_str) {
+        Some("v1") => Schemes::Only(Scheme::V1),
+        Some("v2") => Schemes::Only(Scheme::V2),
+        _ => Schemes::Both,
+    };
+    let signer = Signer::new(signing_key(flags, variable("TIDEMILL_SIGNING_KEYS"))?).schemes(schemes);
     let emulator = flags.get_one::<String>("emulator-host").cloned().or_else(|| variable("PUBSUB_EMULATOR_HOST"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let message_id = runtime.block_on(async {

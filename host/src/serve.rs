@@ -40,9 +40,9 @@ pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, Str
         Ok(Drained::Cut(_)) => ExitCode::FAILURE,
         Err(error) => {
             if tracing::enabled!(tracing::Level::ERROR) {
-                tracing::error!("{error:#}");
+                tracing::error!("{error}");
             } else {
-                eprintln!("tidemill: {error:#}");
+                eprintln!("tidemill: {error}");
             }
             ExitCode::FAILURE
         }

@@ -49,6 +49,7 @@ async fn what_is_rejected_is_stored_whole_and_acknowledged() {
     envelope.message.attributes.insert("tenant".into(), "acme".into());
     let answer = host.post(&envelope).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers["tidemill-code"], "reject");
     let [letter] = letters(folder.path()).try_into().unwrap();
     let live = host.live("scripted").unwrap();
     let expected = json!({

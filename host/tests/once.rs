@@ -50,8 +50,7 @@ fn effects(envelope: &Envelope) -> usize {
 }
 
 fn is_duplicate(answer: &Answer) -> bool {
-    let told = log::of_message(&answer.message_id);
-    answer.status == StatusCode::NO_CONTENT && told.iter().any(|line| line["code"] == "duplicate")
+    answer.status == StatusCode::NO_CONTENT && answer.headers["tidemill-code"] == "duplicate"
 }
 
 #[tokio::test(flavor = "multi_thread")]

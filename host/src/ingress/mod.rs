@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub use body::BodyLimits;
 pub use receive::Trust;
-pub use respond::{HANDLER_HEADER, Response};
+pub use respond::{CODE_HEADER, HANDLER_HEADER, Response};
 
 use body::Bodies;
 use receive::Taken;

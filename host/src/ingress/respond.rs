@@ -16,6 +16,9 @@ pub type Response = hyper::Response<Full<Bytes>>;
 /// Names the handler that ran, and the artifact it came from: `NAME@sha256:HEX`.
 pub const HANDLER_HEADER: HeaderName = HeaderName::from_static("tidemill-handler");
 
+/// What a delivery ended with, in the word that the log has for it: also where it is acknowledged, and so has no body.
+pub const CODE_HEADER: HeaderName = HeaderName::from_static("tidemill-code");
+
 /// The answer to a delivery. An acknowledgement has no body; all else says what and why.
 pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
     let answer = dispatched.outcome.answer();
@@ -30,6 +33,7 @@ pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
     if let Some(handler) = &dispatched.handler {
         set(&mut response, HANDLER_HEADER, &format!("{}@{}", handler.name, handler.digest));
     }
+    set(&mut response, CODE_HEADER, answer.code);
     if let Some(after) = answer.retry_after {
         // The header has whole seconds; less than was wished would be too early.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
