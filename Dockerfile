@@ -22,10 +22,11 @@ COPY --from=manifests /src .
 RUN cargo build --locked --release --package tidemill-host
 COPY wit wit
 COPY events events
+COPY publisher publisher
 COPY host host
 # The sources may well be older than what was just built from their empty stand-ins, which cargo would then take for
 # up to date. The empty folder is for the image below, in which there is nothing to make one with.
-RUN touch events/src/lib.rs host/src/lib.rs host/src/main.rs \
+RUN touch events/src/lib.rs publisher/src/lib.rs host/src/lib.rs host/src/main.rs \
     && cargo build --locked --release --package tidemill-host \
     && mkdir /empty
 

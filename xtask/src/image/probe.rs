@@ -40,7 +40,13 @@ fn probe(buildah: &Buildah, interrupt: &Interrupt, container: &str, folder: &Pat
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr())?.port();
     // The container has this machine's network: there are no namespaces.
     let mut command = buildah.command(&["run", "--isolation", "chroot", "--env", &format!("PORT={port}")]);
-    for setting in ["TIDEMILL_AUTH=none", "TIDEMILL_SIGNING_KEYS=probe=probe", "TIDEMILL_LOG_FORMAT=text"] {
+    let settings = [
+        "TIDEMILL_AUTH=none",
+        "TIDEMILL_ACCEPT=v2,v1",
+        "TIDEMILL_SIGNING_KEYS=probe=probe",
+        "TIDEMILL_LOG_FORMAT=text",
+    ];
+    for setting in settings {
         command.args(["--env", setting]);
     }
     command.arg(container).arg("--").args(&entrypoint).stdout(Stdio::null());
