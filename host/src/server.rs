@@ -24,6 +24,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const IDLE_AT_END: Duration = Duration::from_secs(1);
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 1000;
+/// Headers of one request over HTTP/1. In the unwrapped form each attribute is one, of which an envelope may have 128;
+/// the rest is for the broker's own, the platform's and HTTP's. (HTTP/2 knows no count: there the bytes bound it.)
+const MAX_HEADERS: usize = 160;
+/// Bytes of one request's headers. 128 attributes at their longest have 160 KiB, and HTTP/2 counts 32 bytes more for each.
+const MAX_HEAD: u32 = 256 << 10;
 
 /// Bounds of the server.
 #[derive(Debug, Clone, Copy)]
@@ -143,11 +148,18 @@ where
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(MAX_HEADERS)
+        // What of a request is held before it is understood, hence of its head at most.
+        .max_buf_size(MAX_HEAD as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD)
         .keep_alive_interval(Some(limits.head_timeout))
         .keep_alive_timeout(limits.head_timeout);
     let connection = builder.serve_connection(TokioIo::new(stream), service);

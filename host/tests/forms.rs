@@ -13,6 +13,8 @@ use bytes::Bytes;
 use common::{SCRIPT, TestHost, event, log, sign, wasm};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tidemill_events::{Envelope, Event, format_rfc3339};
 use tidemill_test_artifacts::SCRIPTED;
@@ -21,11 +23,22 @@ type Headers = Vec<(String, String)>;
 
 /// Posts to the host, and gives the status with what the guest saw, where it ran.
 async fn post(host: &TestHost, path: &str, headers: Headers, body: Vec<u8>, message_id: &str) -> (StatusCode, Value) {
+    post_by(&common::client(false), host, path, headers, body, message_id).await
+}
+
+async fn post_by(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    host: &TestHost,
+    path: &str,
+    headers: Headers,
+    body: Vec<u8>,
+    message_id: &str,
+) -> (StatusCode, Value) {
     let mut request = Request::post(format!("http://{}{path}", host.address));
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let response = common::client(false).request(request.body(Full::from(Bytes::from(body))).unwrap()).await.unwrap();
+    let response = client.request(request.body(Full::from(Bytes::from(body))).unwrap()).await.unwrap();
     let status = response.status();
     response.into_body().collect().await.unwrap();
     let lines = log::of_message(message_id);
@@ -128,4 +141,24 @@ async fn the_root_takes_cloud_events_and_nothing_else() {
     headers.push(("x-goog-pubsub-message-id".into(), "7".into()));
     let (status, _) = post(&host, "/", headers, envelope.encode(), &envelope.delivery.message_id).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+/// As many attributes as Pub/Sub takes, each as long as it may be, are headers of 128 KB where they come unwrapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_and_longest_attributes_come_through_as_headers() {
+    let host = TestHost::start(&[("scripted", SCRIPT, &wasm(SCRIPTED))]).await;
+    for http2 in [false, true] {
+        // Seven more are the event's own and its signatures'.
+        let attributes = (0..93).map(|n| (format!("a{n:0>255}"), "v".repeat(1024)));
+        let envelope = sign(&Event {
+            attributes: attributes.collect(),
+            ordering_key: Some("k".repeat(1024)),
+            ..event("script", b"[]")
+        });
+        assert_eq!(envelope.message.attributes.len(), 100);
+        let (headers, body) = unwrapped(&envelope);
+        let (client, id) = (common::client(http2), &envelope.delivery.message_id);
+        let (status, _) = post_by(&client, &host, "/events", headers, body, id).await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "HTTP/2: {http2}");
+    }
 }
