@@ -179,6 +179,20 @@ fn data_without_metadata_are_answered_with_the_setting_that_is_missing() {
     }
 }
 
+/// What Pub/Sub calls 10 MB is read as MiB, and not a byte more is taken, whatever the body has room for.
+#[test]
+fn no_form_has_more_than_ten_mebibytes_of_data() {
+    let mut envelope = documented().read().unwrap();
+    for (bytes, refused) in [(10 << 20, false), ((10 << 20) + 1, true)] {
+        envelope.message.data = vec![b'x'; bytes];
+        for request in [wrapped(&envelope), unwrapped(&envelope), binary(&envelope), structured(&envelope)] {
+            let error = request.read().err().map(|error| error.to_string());
+            let expected = "the event's data has 10485761 bytes, and may have 10485760 at most".to_owned();
+            assert_eq!(error, refused.then_some(expected), "{bytes}");
+        }
+    }
+}
+
 #[test]
 fn a_signature_verifies_in_every_form() {
     let event = Event {

@@ -11,6 +11,8 @@ pub(super) const MAX_NAME: usize = 256;
 pub(super) const MAX_TEXT: usize = 1024;
 /// Attributes of a message. Pub/Sub takes 100 from a publisher, and its dead-letter policy adds some of its own.
 pub(super) const MAX_ATTRIBUTES: usize = 128;
+/// Bytes of data. Pub/Sub's documentation says 10 MB. It may count them as MiB, so what lies between is taken.
+const MAX_DATA: usize = 10 << 20;
 
 /// What of a stranger's text an error repeats, in characters.
 const QUOTED: usize = 64;
@@ -20,6 +22,8 @@ const QUOTED: usize = 64;
 pub enum Place {
     /// The body as a whole.
     Body,
+    /// The data, in whichever form.
+    Data,
     /// A field of the wrapped form.
     Field(&'static str),
     /// A header.
@@ -42,6 +46,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => f.write_str("the body"),
+            Self::Data => f.write_str("the event's data"),
             Self::Field(name) => write!(f, "the field `{name}`"),
             Self::Header(name) => write!(f, "the header {name:?}"),
             Self::Member(name) => write!(f, "the member {name:?}"),
@@ -49,10 +54,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with one text of an envelope, whichever its form. The text itself is not repeated.
+/// What is wrong with one part of an envelope, whichever its form. The part itself is not repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum FieldError {
-    /// A text is longer than it may be.
+    /// Something is longer than it may be.
     #[error("{place} has {found} bytes, and may have {most} at most")]
     TooLong {
         /// Where it stood.
@@ -85,6 +90,14 @@ pub enum FieldError {
 pub(super) fn within(text: &str, most: usize, place: impl FnOnce() -> Place) -> Result<(), FieldError> {
     match text.len() {
         found if found > most => Err(FieldError::TooLong { place: place(), found, most }),
+        _ => Ok(()),
+    }
+}
+
+/// What no broker delivers no handler need be ready for, though a body has room for more.
+pub(super) fn data_within_limit(data: &[u8]) -> Result<(), FieldError> {
+    match data.len() {
+        found if found > MAX_DATA => Err(FieldError::TooLong { place: Place::Data, found, most: MAX_DATA }),
         _ => Ok(()),
     }
 }

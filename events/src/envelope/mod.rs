@@ -42,7 +42,7 @@ pub enum EnvelopeError {
          messages needs --push-no-wrapper-write-metadata)"
     )]
     NoForm(WrappedError),
-    /// A header of the unwrapped form is wrong.
+    /// A header of the unwrapped form is wrong, or the data are longer than any broker delivers.
     #[error(transparent)]
     Field(#[from] FieldError),
     /// The request is no CloudEvent that can be read here.
@@ -62,20 +62,23 @@ impl Envelope {
     /// else is wrapped. [`Delivery::form`] says which it was.
     ///
     /// # Errors
-    /// Where the headers claim two forms, or the request breaks the rules of the one that it claims.
+    /// Where the headers claim two forms, or the request breaks the rules of the one that it claims, or has more than
+    /// 10 MiB of data.
     pub fn from_request<'a>(
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         body: &[u8],
     ) -> Result<Self, EnvelopeError> {
         let headers = Headers::new(headers);
-        match Claim::of(&headers)? {
+        let envelope = match Claim::of(&headers)? {
             Claim::Wrapped => wrapped::decode(body).map_err(|error| {
                 if error.is_of_another_form(body) { EnvelopeError::NoForm(error) } else { error.into() }
-            }),
-            Claim::Unwrapped => Ok(unwrapped::decode(&headers, body)?),
-            Claim::Binary => Ok(cloudevent::binary(&headers, body)?),
-            Claim::Structured => Ok(cloudevent::structured(body)?),
-        }
+            })?,
+            Claim::Unwrapped => unwrapped::decode(&headers, body)?,
+            Claim::Binary => cloudevent::binary(&headers, body)?,
+            Claim::Structured => cloudevent::structured(body)?,
+        };
+        field::data_within_limit(&envelope.message.data)?;
+        Ok(envelope)
     }
 
     /// Reads the wrapped form alone: the JSON body of a push request.
