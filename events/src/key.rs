@@ -29,9 +29,9 @@ pub enum KeyError {
     /// The id is empty, too long, or has other characters.
     #[error("the id of a signing key is 1 to 64 letters, digits, `.`, `_` or `-`; this one has {0} characters")]
     Id(usize),
-    /// The secret is empty.
-    #[error("the signing key {0:?} has no secret behind its `=`")]
-    NoSecret(String),
+    /// The secret is empty, or nothing but `=`, as where a secret in base64 was given without an id.
+    #[error("the signing key has no secret behind its `=`: a signing key is written ID=SECRET, such as k1=s3cret")]
+    NoSecret,
 }
 
 impl Key {
@@ -43,12 +43,11 @@ impl Key {
         if !is_key_id(id) {
             return Err(KeyError::Id(id.chars().count()));
         }
-        let no_secret = || KeyError::NoSecret(id.to_owned());
-        if secret.is_empty() {
-            return Err(no_secret());
+        if secret.trim_matches('=').is_empty() {
+            return Err(KeyError::NoSecret);
         }
         // RFC 2104 takes a key of any length, so this fails for none.
-        let mac = |key: &[u8]| Hmac::new_from_slice(key).map_err(|_| no_secret());
+        let mac = |key: &[u8]| Hmac::new_from_slice(key).map_err(|_| KeyError::NoSecret);
         let derived = Sha256::new().chain_update(V2_DOMAIN).chain_update(secret.as_bytes());
         let derived: Zeroizing<[u8; 32]> = Zeroizing::new(derived.finalize().into());
         Ok(Self { id: id.to_owned(), v1: mac(secret.as_bytes())?, v2: mac(derived.as_slice())? })
@@ -130,7 +129,11 @@ mod tests {
         assert_eq!("s3cret".parse::<Key>().unwrap_err(), KeyError::NoSeparator);
         assert_eq!("=s3cret".parse::<Key>().unwrap_err(), KeyError::Id(0));
         assert_eq!("a b=s3cret".parse::<Key>().unwrap_err(), KeyError::Id(3));
-        assert_eq!("k1=".parse::<Key>().unwrap_err(), KeyError::NoSecret("k1".into()));
+        // A secret in base64, alone: what stands before its `=` must not be taken for an id.
+        for text in ["k1=", "dGhpc2lzYXNlY3JldA=", "dGhpc2lzYXNlY3JldA=="] {
+            assert_eq!(text.parse::<Key>().unwrap_err(), KeyError::NoSecret);
+        }
+        assert!(!KeyError::NoSecret.to_string().contains("dGhpc"));
         assert!(!"hunter2".parse::<Key>().unwrap_err().to_string().contains("hunter2"));
     }
 

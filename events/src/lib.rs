@@ -10,6 +10,7 @@ mod envelope;
 mod event;
 mod key;
 mod key_ring;
+pub mod limits;
 pub mod signature;
 mod timestamp;
 
@@ -18,7 +19,7 @@ pub use event::{Delivery, Event, Message};
 pub use key::{Key, KeyError};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use signature::{
-    Exemption, ExemptionError, Received, Scheme, Schemes, Sender, SignedMessage, Signer, UnknownScheme, Unverified,
-    Verified, Verifier, VerifyError, Voucher,
+    CLOCK_SKEW, Exemption, ExemptionError, Received, Scheme, Schemes, Sender, SignedMessage, Signer, UnknownScheme,
+    Unverified, Verified, Verifier, VerifyError, Voucher,
 };
 pub use timestamp::{TimestampError, format_rfc3339, parse_rfc3339};

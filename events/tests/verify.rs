@@ -255,6 +255,23 @@ fn a_source_that_cannot_sign_is_taken_by_rule_and_only_from_a_vouched_sender() {
     assert!(matches!(refused(&signed, Sender::Vouched), VerifyError::MalformedSignature(_)));
 }
 
+/// The emulator writes one content type of its own into unwrapped deliveries; a publisher may have signed that very one.
+#[test]
+fn a_content_type_that_the_emulator_writes_too_verifies_unwrapped() {
+    let form = Event { content_type: Some("application/x-www-form-urlencoded".into()), ordering_key: None, ..event() };
+    for event in [form, Event { content_type: None, ordering_key: None, ..event() }] {
+        let message = signed(Schemes::Only(Scheme::V2), &event);
+        let mut headers: Vec<_> = message.attributes.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        headers.push(("x-goog-pubsub-message-id", b"7"));
+        if event.content_type.is_none() {
+            headers.push(("content-type", b"application/x-www-form-urlencoded"));
+        }
+        let envelope = Envelope::from_request(headers, &message.data).unwrap();
+        let verified = Verifier::new(V2.to_vec()).verify(&keys(), envelope, Sender::Stranger, NOW).unwrap();
+        assert_eq!(verified.event, event);
+    }
+}
+
 prop_compose! {
     fn any_event()(
         id in "[!-~]{1,40}",

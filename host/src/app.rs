@@ -72,10 +72,7 @@ impl App {
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
         let keys = Arc::new(Keys::new(config.keys.clone()));
-        let following_keys = AbortOnDropHandle::new(tokio::spawn({
-            let keys = Arc::clone(&keys);
-            async move { keys.follow().await }
-        }));
+        let following_keys = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&keys).follow()));
         let ingress = Ingress::new(
             auth,
             Trust { verifier, keys },

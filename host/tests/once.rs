@@ -17,7 +17,7 @@ use common::{Answer, SCRIPT, TestHost, delivery, event, log, sign, wasm};
 use hyper::StatusCode;
 use serde_json::json;
 use tidemill_events::{Envelope, signature};
-use tidemill_host::config::{Config, DeadLetterTarget, DedupStoreConfig, Unavailable};
+use tidemill_host::config::{Config, DeadLetterTarget, DedupStoreConfig, Unavailable, UnknownEventType};
 use tidemill_test_artifacts::SCRIPTED;
 use tokio::task::JoinSet;
 
@@ -127,6 +127,49 @@ async fn under_v1_an_event_goes_by_its_message_id() {
     assert_eq!(effects(&envelope), 3);
 }
 
+/// Nor must a forged message id: under v1 nobody vouches for that either.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_v1_a_forged_message_id_keeps_no_other_event_from_running() {
+    let host = host(|_| {}).await;
+    let signed = |text: &str| {
+        let data = json!([{ "stdout": text }]).to_string();
+        let v1 = signature::v1::sign(&common::KEY.parse().unwrap(), data.as_bytes());
+        common::unsigned(&[("event-type", "script"), ("signature", &v1)], data.as_bytes())
+    };
+    let genuine = signed("the genuine one");
+    // What was signed once, under the id that the genuine one is about to have.
+    let forged = Envelope { delivery: genuine.delivery.clone(), ..signed("an old one") };
+    assert_eq!(host.post(&forged).await.status, StatusCode::NO_CONTENT);
+    assert!(!is_duplicate(&host.post(&genuine).await));
+    assert!(is_duplicate(&host.post(&genuine).await));
+    assert_eq!(
+        log::of_message(&genuine.delivery.message_id).iter().filter(|l| l["message"] == "the genuine one").count(),
+        1
+    );
+}
+
+/// While an event waits for its handler to be deployed it uses none of its attempts up.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_handler_is_no_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = DeadLetterTarget::Folder(folder.path().to_owned());
+    let host = TestHost::start_with(&[], |config| {
+        config.dead_letter.target = Some(target);
+        config.dead_letter.max_attempts = Some(2);
+        config.dead_letter.unknown_event_type = UnknownEventType::Nack;
+    })
+    .await;
+    let mut envelope = sign(&event("script", br#"[{ "retry": { "reason": "down" } }]"#));
+    envelope.delivery.attempt = None;
+    for _ in 0..4 {
+        assert_eq!(host.post(&envelope).await.status, StatusCode::NOT_FOUND);
+    }
+    host.install("scripted", SCRIPT, &wasm(SCRIPTED));
+    host.until("deployed", |registry| registry.route("script").is_some()).await;
+    assert_eq!(host.post(&envelope).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(host.post(&envelope).await.status, StatusCode::NO_CONTENT);
+}
+
 /// Every event comes four times at once, half of them to the one host and half to the other, and comes again until
 /// every delivery is acknowledged.
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +213,10 @@ async fn without_its_store_a_host_refuses_or_runs_as_configured() {
     assert_eq!(open.post(&envelope).await.status, StatusCode::NO_CONTENT);
     assert_eq!(effects(&envelope), 1);
     let told = log::lines(|line| line["event_id"] == envelope.message.attributes["event-id"]);
-    assert!(told.iter().any(|line| line["message"].as_str().unwrap().contains("perhaps twice")), "{told:?}");
+    assert!(
+        told.iter().any(|line| line["message"].as_str().unwrap().contains("perhaps for the second time")),
+        "{told:?}"
+    );
     redis.resume().await;
     let fresh = effect(0);
     closed.until("reconnected", |_| true).await;

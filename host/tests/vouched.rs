@@ -36,8 +36,13 @@ impl Fixture {
             config.auth = AuthMode::Oidc(oidc);
             config.dead_letter.target = Some(target);
             config.dead_letter.max_attempts = Some(3);
-            config.verify.unsigned_sources =
-                vec![format!("{UPLOADS} eventType=OBJECT_FINALIZE -> script").parse().unwrap()];
+            config.verify.unsigned_sources = [
+                &format!("{UPLOADS} eventType=OBJECT_FINALIZE -> script"),
+                "//uploads/a -> script",
+                "//uploads/b -> script",
+            ]
+            .map(|rule| rule.parse().unwrap())
+            .to_vec();
         })
         .await;
         Self { host, issuer, dead }
@@ -149,6 +154,58 @@ async fn a_source_that_cannot_sign_is_taken_by_rule() {
     ] {
         assert_eq!(fixture.post(&other).await.status, StatusCode::NO_CONTENT);
         assert!(fixture.letters().contains(&(other.delivery.message_id.clone(), "not-signed".into())));
+    }
+}
+
+/// An id is one source's own: another source may well have the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sources_may_have_the_same_id() {
+    let fixture = Fixture::start().await;
+    let token = fixture.issuer.lasting_token(&SigningKey::a());
+    let post = async |source: &str, data: &'static str| {
+        let request = hyper::Request::post(format!("http://{}/", fixture.host.address))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .header("ce-specversion", "1.0")
+            .header("ce-id", "the-same")
+            .header("ce-source", source)
+            .header("ce-type", "upload");
+        let request = request.body(http_body_util::Full::from(data)).unwrap();
+        let answer = common::client(false).request(request).await.unwrap();
+        (answer.status(), answer.headers()["tidemill-code"].to_str().unwrap().to_owned())
+    };
+    let done = (StatusCode::NO_CONTENT, "done".to_owned());
+    assert_eq!(post("//uploads/a", "[]").await, done);
+    assert_eq!(post("//uploads/b", "[]").await, done);
+    assert_eq!(post("//uploads/b", "[]").await, (StatusCode::NO_CONTENT, "duplicate".to_owned()));
+    for source in ["//nobody/a", "//nobody/b"] {
+        assert_eq!(post(source, "[]").await, (StatusCode::NO_CONTENT, "not-signed".to_owned()));
+    }
+    assert_eq!(fixture.letters().len(), 2);
+}
+
+/// What is wrong with an unwrapped delivery is in its headers, so they are kept with it; the token is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_request_that_is_no_envelope_the_headers_are_kept() {
+    let fixture = Fixture::start().await;
+    let token = fixture.issuer.lasting_token(&SigningKey::a());
+    let request = hyper::Request::post(format!("http://{}/events", fixture.host.address))
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-goog-pubsub-message-id", "77")
+        .header("x-goog-pubsub-subscription-name", "projects/p/subscriptions/s")
+        .header("event-type", "user.registered")
+        .header("signature-v2", "v2,k1,x")
+        .header("ce-id", "an attribute of the publisher's")
+        .body(http_body_util::Full::from("the data"))
+        .unwrap();
+    assert_eq!(common::client(false).request(request).await.unwrap().status(), StatusCode::NO_CONTENT);
+    let file = std::fs::read_dir(fixture.dead.path()).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(!text.contains(&token));
+    let kept = Envelope::decode(text.as_bytes()).unwrap();
+    assert_eq!((kept.message.data.as_slice(), kept.delivery.message_id.as_str()), (b"the data".as_slice(), "77"));
+    for (name, value) in [("event-type", "user.registered"), ("signature-v2", "v2,k1,x")] {
+        assert_eq!(kept.message.attributes[name], value);
     }
 }
 

@@ -3,16 +3,13 @@
 //! Checked here, for every transport, because Pub/Sub judges a whole batch: one event past a limit fails the others that
 //! happened to travel with it. And what [`Direct`](crate::Direct) took on a desk must not fail in production.
 
+use tidemill_events::limits::{
+    ATTRIBUTES as MAX_ATTRIBUTES, MESSAGE_BYTES as MAX_BYTES, NAME_BYTES as MAX_NAME_BYTES,
+    ORDERING_KEY_BYTES as MAX_ORDERING_KEY_BYTES, VALUE_BYTES as MAX_VALUE_BYTES,
+};
 use tidemill_events::{Event, Message, SignedMessage, Signer};
 
 use crate::PublishError;
-
-/// Bytes of data, attributes and ordering key together.
-const MAX_BYTES: usize = 10_000_000;
-const MAX_ATTRIBUTES: usize = 100;
-const MAX_NAME_BYTES: usize = 256;
-const MAX_VALUE_BYTES: usize = 1024;
-const MAX_ORDERING_KEY_BYTES: usize = 1024;
 
 /// Why an event can't be published, wherever to. Only a change of the event helps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +77,10 @@ pub(crate) fn check(message: &Message) -> Result<(), Unpublishable> {
     if bytes > MAX_BYTES {
         return Err(Unpublishable::TooLong(bytes));
     }
+    // Before the attributes, one of which repeats it.
+    if let Some(key) = message.ordering_key.as_ref().filter(|key| key.len() > MAX_ORDERING_KEY_BYTES) {
+        return Err(Unpublishable::OrderingKey(key.len()));
+    }
     if message.attributes.len() > MAX_ATTRIBUTES {
         return Err(Unpublishable::TooManyAttributes(message.attributes.len()));
     }
@@ -91,10 +92,7 @@ pub(crate) fn check(message: &Message) -> Result<(), Unpublishable> {
             return Err(Unpublishable::AttributeValue { name: name.clone(), bytes: value.len() });
         }
     }
-    match &message.ordering_key {
-        Some(key) if key.len() > MAX_ORDERING_KEY_BYTES => Err(Unpublishable::OrderingKey(key.len())),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::{TimestampError, parse_rfc3339};
+use crate::{TimestampError, limits, parse_rfc3339};
 
-/// Bytes of an attribute's name. Source: "Quotas and limits" in the Pub/Sub documentation, as the next two.
-pub(super) const MAX_NAME: usize = 256;
+/// Bytes of an attribute's name.
+pub(super) const MAX_NAME: usize = limits::NAME_BYTES;
 /// Bytes of an attribute's value, of an ordering key, and more than of any id.
-pub(super) const MAX_TEXT: usize = 1024;
+pub(super) const MAX_TEXT: usize = limits::VALUE_BYTES;
 /// Attributes of a message. Pub/Sub takes 100 from a publisher, and its dead-letter policy adds some of its own.
 pub(super) const MAX_ATTRIBUTES: usize = 128;
 /// Bytes of data. Pub/Sub's documentation says 10 MB. It may count them as MiB, so what lies between is taken.

@@ -81,6 +81,29 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// Makes what it can of a request that [holds no envelope](Self::from_request), for whoever has to look into it: the
+    /// body as data, the headers that may be attributes as such, credentials never among them, and what ids there are.
+    #[must_use]
+    pub fn salvage<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: &[u8]) -> Self {
+        unwrapped::salvage(&Headers::new(headers), body)
+    }
+
+    /// In the unwrapped form, one value of `content-type` may be the publisher's or the emulator's own, and is read as the
+    /// latter's. Takes it for the publisher's instead, and says whether that is possible.
+    pub(crate) fn put_back_what_the_emulator_writes_too(&mut self) -> bool {
+        let attributes = &mut self.message.attributes;
+        let possible = self.delivery.form == Form::Unwrapped && !attributes.contains_key(attribute::CONTENT_TYPE);
+        if possible {
+            attributes.insert(attribute::CONTENT_TYPE.to_owned(), unwrapped::EMULATORS_CONTENT_TYPE.to_owned());
+        }
+        possible
+    }
+
+    /// Undoes [`Self::put_back_what_the_emulator_writes_too`].
+    pub(crate) fn take_out_what_was_put_back(&mut self) {
+        self.message.attributes.remove(attribute::CONTENT_TYPE);
+    }
+
     /// Reads the wrapped form alone: the JSON body of a push request.
     ///
     /// Fields that it doesn't know are passed over. The id and the time may be in either spelling (`messageId`,

@@ -73,7 +73,7 @@ const NO_ATTRIBUTES_BEGIN: [&str; 6] =
     ["x-apigateway-", "x-appengine-", "x-endpoint-api-", "x-envoy-", "x-forwarded-", "x-goog-"];
 
 /// What the emulator's HTTP client writes where the message has no attribute `content-type`.
-const EMULATORS_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
+pub(super) const EMULATORS_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
 pub(super) fn decode(headers: &Headers<'_>, body: &[u8]) -> Result<Envelope, FieldError> {
     let one = |name: &'static str| {
@@ -108,6 +108,24 @@ fn attributes(headers: &Headers<'_>) -> Result<BTreeMap<String, String>, FieldEr
         }
     }
     Ok(attributes)
+}
+
+/// What of a request can be kept that is no envelope: its body, and such headers as can be attributes.
+pub(super) fn salvage(headers: &Headers<'_>, body: &[u8]) -> Envelope {
+    let mut envelope = Envelope::default();
+    for (name, value) in headers.iter().filter(|(name, value)| is_attribute(name, value)) {
+        let fits =
+            name.len() <= MAX_NAME && value.len() <= MAX_TEXT && envelope.message.attributes.len() < MAX_ATTRIBUTES;
+        if let (true, Ok(value)) = (fits, headers::text(name, value)) {
+            envelope.message.attributes.entry(name.to_ascii_lowercase()).or_insert_with(|| value.to_owned());
+        }
+    }
+    let one = |name: &str| headers.only(name).ok().flatten().filter(|text| text.len() <= MAX_TEXT).unwrap_or_default();
+    let id = [one(MESSAGE_ID), one("ce-id")].into_iter().find(|id| !id.is_empty()).unwrap_or_default();
+    envelope.delivery.message_id = id.to_owned();
+    envelope.delivery.subscription = one(SUBSCRIPTION).to_owned();
+    envelope.message.data = body.to_vec();
+    envelope
 }
 
 fn is_attribute(name: &str, value: &[u8]) -> bool {

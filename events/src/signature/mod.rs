@@ -13,4 +13,4 @@ pub use scheme::{Scheme, UnknownScheme};
 pub use signer::{Schemes, SignedMessage, Signer};
 pub use verified::{Received, Verified, Voucher};
 pub(crate) use verifier::is_event_id;
-pub use verifier::{Sender, Unverified, Verifier, VerifyError};
+pub use verifier::{CLOCK_SKEW, Sender, Unverified, Verifier, VerifyError};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use super::Scheme;
-use crate::{Delivery, Event, Message};
+use crate::{Delivery, Event, Message, attribute};
 
 /// A value that somebody vouches for. Only this crate makes one, so to hold one is the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,18 @@ impl Received {
         match &self.voucher {
             Voucher::Signature { scheme: Scheme::V2, .. } => Some(&self.event.id),
             Voucher::Signature { scheme: Scheme::V1, .. } | Voucher::Exemption { .. } | Voucher::Nobody => None,
+        }
+    }
+
+    /// What else tells the message from others where its id alone is nobody's word: under version 1 a stranger can put any
+    /// id on a message that was signed once, but can't sign another.
+    #[must_use]
+    pub fn telling(&self) -> [&str; 2] {
+        match &self.voucher {
+            Voucher::Signature { scheme: Scheme::V1, .. } => {
+                [&self.event.event_type, self.reserved.get(attribute::SIGNATURE).map_or("", String::as_str)]
+            }
+            Voucher::Signature { scheme: Scheme::V2, .. } | Voucher::Exemption { .. } | Voucher::Nobody => ["", ""],
         }
     }
 

@@ -3,8 +3,8 @@ use std::time::{Duration, SystemTime};
 use super::{Exemption, Received, Scheme, Verified, Voucher, v1, v2};
 use crate::{Envelope, Event, KeyRing, Message, attribute, format_rfc3339, parse_rfc3339};
 
-/// How far the publisher's clock may be ahead of the host's.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+/// How far a publisher's clock may be ahead of the host's.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 /// The longest event id, in bytes.
 pub(crate) const MAX_EVENT_ID: usize = 255;
 
@@ -144,7 +144,15 @@ impl Verifier {
         sender: Sender,
         now: SystemTime,
     ) -> Result<Verified<Received>, Box<Unverified>> {
-        match self.judge(keys, &envelope, sender, now) {
+        let mut envelope = envelope;
+        let mut judged = self.judge(keys, &envelope, sender, now);
+        if judged == Err(VerifyError::InvalidSignature) && envelope.put_back_what_the_emulator_writes_too() {
+            judged = self.judge(keys, &envelope, sender, now);
+            if judged.is_err() {
+                envelope.take_out_what_was_put_back();
+            }
+        }
+        match judged {
             Ok(Judged { voucher, event_type }) => {
                 let Envelope { message, delivery, .. } = envelope;
                 let (event, reserved) = Event::from_message(message, &delivery, event_type, now);
@@ -217,6 +225,7 @@ impl Verifier {
 }
 
 /// What a delivery was taken for.
+#[derive(PartialEq, Eq)]
 struct Judged {
     voucher: Voucher,
     event_type: String,

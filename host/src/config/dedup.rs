@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo};
+use tidemill_events::CLOCK_SKEW;
 
 use super::bounds;
 use super::reader::Reader;
@@ -66,9 +67,6 @@ pub enum RedisUrlError {
     Rest,
 }
 
-/// How far the clocks of publishers and hosts may differ, by which an event may be younger than it looks.
-const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
-
 impl DedupConfig {
     /// What to say where an event is taken for longer than it is remembered, which leaves it to be played again.
     pub(super) fn forgets_too_soon(&self, max_event_age: Duration) -> Option<String> {
@@ -86,7 +84,7 @@ impl DedupConfig {
     pub fn in_words(&self) -> String {
         let time = Shown(self.remember);
         match &self.store {
-            DedupStoreConfig::None => "an event that is delivered twice is run twice: `dedup` is none".to_owned(),
+            DedupStoreConfig::None => "an event that is delivered twice is run twice, and its attempts are counted only where the broker counts them: `dedup` is none".to_owned(),
             DedupStoreConfig::Memory { capacity } => format!(
                 "an event that was handled is not run again for {time}, as far as this process remembers it (in memory, the last {capacity} events); several instances don't know of each other: set `dedup` to a Redis server for that"
             ),

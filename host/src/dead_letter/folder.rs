@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tidemill_events::Envelope;
 
-use super::{DeadLetterError, DeadLetters, Letter, Storing};
+use super::{DeadLetterError, DeadLetters, Letter, Storing, TIME_LIMIT};
 
 /// Keeps dead letters in a folder, one JSON file each: for one machine, where there is no topic.
 ///
 /// A file holds the message in the form of a push request, so it can be sent again as it is, and a field `deadLetter`
-/// that says why it is there. It is named by its message id; the same delivery, given up twice, is one file.
+/// that says why it is there. The same event, given up twice, is one file.
 #[derive(Debug)]
 pub struct DeadLetterFolder {
     folder: PathBuf,
@@ -39,12 +39,15 @@ impl DeadLetters for DeadLetterFolder {
     fn store(&self, letter: Letter) -> Storing<'_> {
         let path = self.folder.join(file_name(&letter));
         Box::pin(async move {
-            let written = path.clone();
-            let written = tokio::task::spawn_blocking(move || write_whole(&written, &content(letter)?)).await;
-            written
-                .map_err(io::Error::other)
-                .flatten()
-                .map_err(|source| DeadLetterError::Folder { path: path.display().to_string(), source })
+            let (file, path) = (path.clone(), path.display().to_string());
+            let writing = tokio::task::spawn_blocking(move || write_whole(&file, &content(letter)?));
+            match tokio::time::timeout(TIME_LIMIT, writing).await {
+                Ok(written) => written
+                    .map_err(io::Error::other)
+                    .flatten()
+                    .map_err(|source| DeadLetterError::Folder { path, source }),
+                Err(_) => Err(DeadLetterError::Slow { path }),
+            }
         })
     }
 
@@ -53,18 +56,18 @@ impl DeadLetters for DeadLetterFolder {
     }
 }
 
-/// The message id, as far as it can stand in a file's name, and what tells it from any other.
+/// The letter's name, as far as it can stand in a file's name, and what tells it from any other.
 fn file_name(letter: &Letter) -> String {
-    let (id, subscription) = (&letter.delivery.message_id, &letter.delivery.subscription);
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let shown: String = id.chars().take(64).map(plain).collect();
-    let hash = Sha256::new().chain_update(subscription).chain_update([0]).chain_update(id).finalize();
-    let hash: String = hex::encode(hash).chars().take(8).collect();
-    format!("{shown}-{hash}.json")
+    let shown: String = letter.name.chars().take(64).map(plain).collect();
+    let hash = hex::encode(Sha256::digest(&letter.name));
+    format!("{shown}-{}.json", hash.get(..16).unwrap_or(&hash))
 }
 
 fn content(letter: Letter) -> io::Result<Vec<u8>> {
-    let (delivery, cause) = (letter.delivery.clone(), letter.cause.clone());
+    let (mut delivery, cause) = (letter.delivery.clone(), letter.cause.clone());
+    // Sent again, it has all its attempts before it; which one was its last stands with the rest.
+    delivery.attempt = None;
     let envelope = Envelope { message: letter.into_message(), delivery };
     let mut content: Value = serde_json::from_slice(&envelope.encode())?;
     if let Some(fields) = content.as_object_mut() {
@@ -108,11 +111,11 @@ mod tests {
     use super::*;
     use crate::dead_letter::Cause;
 
-    fn letter(message_id: &str) -> Letter {
+    fn letter(name: &str) -> Letter {
         let message = Message { data: vec![0xff], ..Message::default() };
-        let delivery = Delivery { message_id: message_id.into(), subscription: "s".into(), ..Delivery::default() };
+        let delivery = Delivery { message_id: "7".into(), attempt: Some(3), ..Delivery::default() };
         let cause = Cause { code: "reject", reason: "no".into(), handler: None, artifact: None, attempt: None };
-        Letter { message, delivery, cause }
+        Letter { name: name.into(), message, delivery, cause }
     }
 
     fn files(folder: &Path) -> Vec<PathBuf> {
@@ -129,13 +132,14 @@ mod tests {
         let text = fs::read(file).unwrap();
         let envelope = Envelope::decode(&text).unwrap();
         assert_eq!((envelope.message.data, envelope.delivery.message_id.as_str()), (vec![0xff], "7"));
+        assert_eq!(envelope.delivery.attempt, None, "sent again, it begins anew");
         let content: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(content["deadLetter"]["code"], "reject");
     }
 
-    /// A message id comes from outside, and must not lead out of the folder nor over another letter.
+    /// A name comes from outside, and must not lead out of the folder nor over another letter.
     #[tokio::test]
-    async fn no_message_id_leaves_the_folder_or_takes_anothers_file() {
+    async fn no_name_leaves_the_folder_or_takes_anothers_file() {
         let folder = tempfile::tempdir().unwrap();
         let letters = DeadLetterFolder::open(folder.path().join("letters")).unwrap();
         let ids = ["../../x", "..", "", "a/b", "a_b", "\0", &"x".repeat(1000), ".hidden"];

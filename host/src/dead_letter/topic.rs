@@ -1,12 +1,7 @@
-use std::time::Duration;
-
 use tidemill_publisher::{EmulatorHost, Forwarder, TopicName};
 
-use super::{DeadLetterError, DeadLetters, Letter, Storing};
-
-/// How long a letter may take to be stored. The delivery waits for it, within the subscription's ack deadline, which is
-/// 10 s by default.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
+use super::fit::fit;
+use super::{DeadLetterError, DeadLetters, Letter, Storing, TIME_LIMIT};
 
 /// Keeps dead letters in a topic of Pub/Sub.
 #[derive(Debug)]
@@ -29,7 +24,7 @@ impl DeadLetterTopic {
 impl DeadLetters for DeadLetterTopic {
     fn store(&self, letter: Letter) -> Storing<'_> {
         Box::pin(async move {
-            self.forwarder.forward(letter.into_message()).await?;
+            self.forwarder.forward(fit(letter.into_message())).await?;
             Ok(())
         })
     }

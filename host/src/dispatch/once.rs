@@ -45,7 +45,9 @@ impl Once {
             Err(error) => match self.unavailable {
                 Unavailable::Nack => Err(Outcome::Refused(Refusal::DedupUnavailable(error.to_string()))),
                 Unavailable::Run => {
-                    tracing::warn!("{error}; the event is run all the same, perhaps twice (`dedup-unavailable`)");
+                    tracing::warn!(
+                        "{error}; the event goes on all the same, perhaps for the second time (`dedup-unavailable` is run)"
+                    );
                     Ok(Turn { lease: None })
                 }
             },
@@ -71,6 +73,8 @@ fn settlement(outcome: &Outcome) -> Settlement {
         Outcome::Ran(Ending::Done) => Settlement::Done,
         // Not handled: when it is sent again, after whatever was amiss was mended, it has to run.
         Outcome::DeadLettered { .. } | Outcome::Ignored { .. } => Settlement::GivenUp,
+        // Nor attempted: while it waits for its handler it uses none of its attempts up.
+        Outcome::Refused(Refusal::UnknownEventType(_)) => Settlement::GivenUp,
         Outcome::Ran(Ending::Retry { .. } | Ending::Reject { .. } | Ending::Fault(_))
         | Outcome::Duplicate
         | Outcome::Refused(_)
@@ -80,10 +84,14 @@ fn settlement(outcome: &Outcome) -> Settlement {
 
 /// The name of an event: its publisher's where a signature vouches for that, else the broker's.
 pub(super) fn key(received: &Received) -> DedupKey {
-    received.vouched_id().map_or_else(|| message_key(&received.delivery), DedupKey::event)
+    match received.vouched_id() {
+        Some(id) => DedupKey::event(id),
+        None => message_key(&received.delivery, received.telling()),
+    }
 }
 
-/// The broker's name of a message.
-pub(super) fn message_key(delivery: &Delivery) -> DedupKey {
-    DedupKey::message(&delivery.subscription, &delivery.message_id)
+/// The broker's name of a message, with what else tells it from others. An id is one subscription's, or one source's.
+pub(super) fn message_key(delivery: &Delivery, [first, second]: [&str; 2]) -> DedupKey {
+    let source = delivery.source.as_deref().unwrap_or_default();
+    DedupKey::message(&[&delivery.subscription, source, &delivery.message_id, first, second])
 }

@@ -43,7 +43,7 @@ pub struct Ingress {
     trust: Trust,
     bodies: Bodies,
     /// Requests that are on their way to a verified event.
-    receiving: Semaphore,
+    receiving: Arc<Semaphore>,
     max_receiving: usize,
     dispatcher: Arc<Dispatcher>,
     stage: watch::Sender<Stage>,
@@ -78,7 +78,7 @@ impl Ingress {
             auth,
             trust,
             bodies: Bodies::new(body),
-            receiving: Semaphore::new(max_receiving),
+            receiving: Arc::new(Semaphore::new(max_receiving)),
             max_receiving,
             dispatcher,
             stage: watch::Sender::new(Stage::Starting),
@@ -131,11 +131,14 @@ impl Ingress {
         let (ingress, id) = (Arc::clone(&self), message_id.clone());
         let run = async move {
             let dispatched = match taken {
-                Ok(Taken { received, sender, room }) => {
+                Ok(Taken { received, sender, entry, room }) => {
                     let _room = room;
-                    ingress.dispatcher.dispatch(received, sender).await
+                    ingress.dispatcher.dispatch(received, sender, entry).await
                 }
-                Err(not_taken) => ingress.dispatcher.refuse(not_taken.refused).await,
+                Err(not_taken) => {
+                    let _held = not_taken.held;
+                    ingress.dispatcher.refuse(not_taken.refused).await
+                }
             };
             respond::log(&dispatched, start.elapsed());
             respond::delivery(&dispatched, &id)
@@ -170,6 +173,7 @@ fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
         event_type = Empty,
         attempt = Empty,
         form = Empty,
+        sender = Empty,
         handler = Empty,
         run_us = Empty,
         trace_id = Empty,

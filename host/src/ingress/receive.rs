@@ -4,12 +4,11 @@ use std::time::SystemTime;
 use hyper::Request;
 use hyper::body::Incoming;
 use tidemill_events::{Delivery, Envelope, Message, Received, Sender, Unverified, Verified, Verifier, VerifyError};
-use tokio::sync::SemaphorePermit;
 
 use super::Ingress;
 use super::body::Room;
 use crate::auth;
-use crate::dispatch::Refused;
+use crate::dispatch::{Entry, Refused};
 use crate::keys::Keys;
 use crate::outcome::Refusal;
 
@@ -25,6 +24,7 @@ pub struct Trust {
 pub(super) struct Taken {
     pub(super) received: Verified<Received>,
     pub(super) sender: Sender,
+    pub(super) entry: Entry,
     /// What it holds in memory is counted until its end.
     pub(super) room: Room,
 }
@@ -33,51 +33,65 @@ pub(super) struct Taken {
 pub(super) struct NotTaken {
     pub(super) message_id: String,
     pub(super) refused: Refused,
+    /// What it holds is counted until its end too: it may yet be stored.
+    pub(super) held: Option<(Entry, Room)>,
 }
 
 impl Ingress {
     /// A request's whole way to a verified event: authenticate, admit, read, decode, verify.
     pub(super) async fn receive(&self, request: Request<Incoming>, fallback_id: &str) -> Result<Taken, Box<NotTaken>> {
-        let not_taken = |refusal, sender, parcel| {
-            Box::new(NotTaken { message_id: fallback_id.to_owned(), refused: Refused { refusal, sender, parcel } })
+        let not_taken = |refusal, sender, parcel: Option<(Message, Delivery)>| {
+            let id = parcel.as_ref().map(|(_, delivery)| delivery.message_id.clone());
+            let message_id = id.unwrap_or_else(|| fallback_id.to_owned());
+            Box::new(NotTaken { message_id, refused: Refused { refusal, sender, parcel }, held: None })
         };
         let nameless = |refusal| not_taken(refusal, Sender::Stranger, None);
         let now = (self.clock)();
         let sender = match self.auth.authenticate(request.headers(), now).await {
             Ok(auth::Sender::Anybody) => Sender::Stranger,
-            Ok(auth::Sender::Vouched { .. }) => Sender::Vouched,
+            Ok(auth::Sender::Vouched { email }) => {
+                tracing::Span::current().record("sender", email);
+                Sender::Vouched
+            }
             Err(error) => return Err(nameless(error.into())),
         };
-        let _receiving = self.admit().map_err(nameless)?;
+        let entry = self.admit().map_err(nameless)?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body, self.shutdown()).await.map_err(nameless)?;
-        let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let mut envelope = Envelope::from_request(headers, &body).map_err(|error| {
-            let delivery = Delivery { message_id: fallback_id.to_owned(), ..Delivery::default() };
-            let message = Message { data: body.to_vec(), ..Message::default() };
-            not_taken(error.into(), sender, Some((message, delivery)))
-        })?;
-        drop((head, body));
-        if envelope.delivery.message_id.is_empty() {
-            fallback_id.clone_into(&mut envelope.delivery.message_id);
-        }
-        let received = self.trust.verify(envelope, sender, now).await.map_err(|unverified| {
-            let Unverified { envelope: Envelope { message, delivery, .. }, reason } = *unverified;
-            let message_id = delivery.message_id.clone();
-            Box::new(NotTaken { message_id, ..*not_taken(reason.into(), sender, Some((message, delivery))) })
-        })?;
+        let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let named = |mut envelope: Envelope| {
+            if envelope.delivery.message_id.is_empty() {
+                fallback_id.clone_into(&mut envelope.delivery.message_id);
+            }
+            envelope
+        };
+        let verified = match Envelope::from_request(headers(), &body) {
+            Ok(envelope) => {
+                drop(body);
+                let verified = self.trust.verify(named(envelope), sender, now).await;
+                verified.map_err(|unverified| (unverified.reason.into(), unverified.envelope))
+            }
+            Err(error) => Err((error.into(), named(Envelope::salvage(headers(), &body)))),
+        };
+        let received = match verified {
+            Ok(received) => received,
+            Err((refusal, Envelope { message, delivery })) => {
+                let not_taken = not_taken(refusal, sender, Some((message, delivery)));
+                return Err(Box::new(NotTaken { held: Some((entry, room)), ..*not_taken }));
+            }
+        };
         let span = tracing::Span::current();
         span.record("event_id", &received.event.id);
         span.record("event_type", &received.event.event_type);
         span.record("attempt", received.delivery.attempt);
         span.record("form", tracing::field::display(received.delivery.form));
-        Ok(Taken { received, sender, room })
+        Ok(Taken { received, sender, entry, room })
     }
 
     /// Lets a request in, or refuses it before its body is read.
-    fn admit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    fn admit(&self) -> Result<Entry, Refusal> {
         self.dispatcher.admit()?;
-        self.receiving.try_acquire().map_err(|_| Refusal::Overloaded(self.max_receiving))
+        Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| Refusal::Overloaded(self.max_receiving))
     }
 }
 

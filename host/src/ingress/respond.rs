@@ -71,6 +71,7 @@ pub(super) fn refused(refusal: Refusal, allow: Option<&'static str>) -> Response
     let answer = Outcome::Refused(refusal).answer();
     tracing::warn!(code = answer.code, http_request.status = answer.status.as_u16(), "refused: {}", answer.reason);
     let mut response = with_body(&answer, "");
+    set(&mut response, CODE_HEADER, answer.code);
     if let Some(allow) = allow {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }

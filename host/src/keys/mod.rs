@@ -15,6 +15,9 @@ use crate::config::KeysConfig;
 /// send such a signature, and nobody may make the host read files all day.
 const ASKED_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a delivery waits for such a reading. A file that takes longer is read on beside it.
+const ASKED_WAIT: Duration = Duration::from_secs(1);
+
 /// The key ring, as it is now. It follows the file that keys come from, where there is one.
 #[derive(Debug)]
 pub struct Keys {
@@ -46,7 +49,7 @@ impl Keys {
     }
 
     /// Reads the file again every so often, for ever.
-    pub async fn follow(&self) {
+    pub async fn follow(self: Arc<Self>) {
         if self.config.file.is_none() {
             return std::future::pending().await;
         }
@@ -59,11 +62,21 @@ impl Keys {
     /// Reads the file now, for a signature that fits no key of `ring`: its key may have come just now, and a timer may
     /// have slept with the processor. Gives the ring where it is another one since.
     ///
-    /// At most one reading a second comes of this, however many ask.
-    pub async fn newer_than(&self, ring: &Arc<KeyRing>) -> Option<Arc<KeyRing>> {
-        if self.may_ask() {
-            self.reload().await;
-        }
+    /// At most one reading a second comes of this, however many ask; who asks meanwhile waits for it, for a second too.
+    pub async fn newer_than(self: &Arc<Self>, ring: &Arc<KeyRing>) -> Option<Arc<KeyRing>> {
+        let asks = self.may_ask();
+        let reading = {
+            let keys = Arc::clone(self);
+            async move {
+                if asks {
+                    // A task of its own, since it must end as one reading though nobody waits so long.
+                    _ = tokio::spawn(async move { keys.reload().await }).await;
+                } else {
+                    drop(keys.reading.lock().await);
+                }
+            }
+        };
+        _ = tokio::time::timeout(ASKED_WAIT, reading).await;
         Some(self.ring()).filter(|now| !Arc::ptr_eq(now, ring))
     }
 
@@ -85,7 +98,10 @@ impl Keys {
         };
         let read = file::read_settled(path.clone()).await;
         let ring = read.and_then(|keys| {
-            let keys = self.config.fixed.iter().cloned().chain(keys).collect();
+            let keys: Vec<_> = self.config.fixed.iter().cloned().chain(keys).collect();
+            if keys.is_empty() {
+                return Err("it holds no key, and there is no other".to_owned());
+            }
             KeyRing::new(keys).map_err(|error| error.to_string())
         });
         self.take(path, ring);

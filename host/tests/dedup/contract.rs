@@ -159,7 +159,8 @@ async fn what_is_done_is_forgotten_in_the_end(open: Open<'_>) {
 
 async fn events_dont_touch_each_other(open: Open<'_>) {
     let store = open(LONG);
-    let keys = [DedupKey::event("a"), DedupKey::event("b"), DedupKey::message("a", "b"), DedupKey::message("ab", "")];
+    let keys =
+        [DedupKey::event("a"), DedupKey::event("b"), DedupKey::message(&["a", "b"]), DedupKey::message(&["ab", ""])];
     for key in &keys {
         assert_eq!(granted(&*store, key, LONG).await.attempt(), 1);
     }

@@ -41,7 +41,7 @@ async fn each_of_many_events_is_granted_to_one_of_many_instances() {
     let claims = (0..EVENTS).flat_map(|event| stores.iter().map(move |store| (event, Arc::clone(store)))).map(
         |(event, store)| {
             tokio::spawn(async move {
-                let key = DedupKey::message("s", &event.to_string());
+                let key = DedupKey::message(&["s", &event.to_string()]);
                 match store.claim(&key, LONG).await.unwrap() {
                     Claim::Granted(lease) => {
                         store.settle(&lease, Settlement::Done).await.unwrap();
