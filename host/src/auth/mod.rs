@@ -10,12 +10,11 @@
 
 mod bearer;
 mod cache;
-mod claims;
 mod error;
 mod fetch;
 mod freshness;
 mod jwks;
-mod members;
+mod policy;
 mod token;
 
 use std::sync::Arc;
@@ -23,13 +22,12 @@ use std::time::SystemTime;
 
 use hyper::HeaderMap;
 
-pub use claims::Claims;
 pub use error::{AuthError, AuthSetupError};
-pub use token::{Header, Part, Token, TokenError};
+pub use token::{Claims, Header, Part, Token, TokenError};
 
 use self::cache::KeyCache;
-use self::claims::Policy;
 use self::fetch::KeySource;
+use self::policy::Policy;
 use crate::config::{AuthMode, CLOCK_SKEW, GOOGLE_ISSUERS};
 
 /// The one algorithm that counts. It is fixed here, not taken from the token, whose header a stranger writes.

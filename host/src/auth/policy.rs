@@ -1,28 +1,8 @@
-//! What a token says, and whether it says enough.
+//! Whether a token says enough.
 
 use std::time::{Duration, SystemTime};
 
-use super::{AuthError, Sender};
-
-/// What counts of the claims of Google's ID tokens
-/// (<https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload>).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
-    /// Who issued it, `iss`.
-    pub issuer: String,
-    /// Whom it is for, `aud`.
-    pub audience: String,
-    /// When it ends, `exp`, in seconds since the epoch.
-    pub expires: u64,
-    /// When it was issued, `iat`, in seconds since the epoch.
-    pub issued: u64,
-    /// When it begins, `nbf`, in seconds since the epoch.
-    pub not_before: Option<u64>,
-    /// Whose it is, `email`.
-    pub email: Option<String>,
-    /// Whether the issuer vouches for that, `email_verified`; false where it doesn't say.
-    pub email_verified: bool,
-}
+use super::{AuthError, Claims, Sender};
 
 /// What a token has to say.
 pub(super) struct Policy {

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::token::{Part, TokenError};
+use super::{Part, TokenError};
 
 /// The members of a part's JSON object, each of another name.
 pub(super) struct Members {
