@@ -23,7 +23,10 @@ fn verify(envelope: &Envelope) -> Result<(), VerifyError> {
                 // One value may have been taken for the emulator's, and turned out to be the publisher's.
                 message.attributes.remove(attribute::CONTENT_TYPE);
             }
-            assert_eq!((message.attributes, delivery), (envelope.message.attributes.clone(), envelope.delivery.clone()));
+            assert_eq!(
+                (message.attributes, delivery),
+                (envelope.message.attributes.clone(), envelope.delivery.clone())
+            );
             Ok(())
         }
         Err(unverified) => {
