@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzzer_mutate;
 
-/// Changes the token in `data[..size]` in place, as [`libfuzzer_sys::fuzz_mutator`] asks for it, and gives its new size:
-/// one part behind its encoding, or the text itself, whichever `seed` says.
+/// Changes the token in `data[..size]` in place, as [`libfuzzer_sys::fuzz_mutator`] asks for it, and gives its new
+/// size: one part behind its encoding, or the text itself, whichever `seed` says.
 pub fn mutate_token(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     // One time in four the text, so that the dots and what is no base64 get their share.
     if let Some(token) = with_changed_part(&data[..size], max_size, seed as usize % 4) {

@@ -2,6 +2,7 @@
 
 mod children;
 mod demo;
+mod fuzz;
 mod http;
 mod image;
 mod interrupt;
@@ -11,6 +12,7 @@ mod tools;
 
 use std::process::ExitCode;
 
+use fuzz::Plan;
 use image::Work;
 use test::Part;
 
@@ -22,8 +24,11 @@ Usage: cargo xtask COMMAND
   demo            Builds everything, starts the local loop and the example API, and plays a scenario: a user registers,
                   changes a name, likes a post, and a handler is swapped while it runs. Stays until Ctrl-C
   demo --once     The same, and ends after the scenario: 0 where every step happened, 1 where one did not
-  test            Everything that CI checks: format, lints and tests, of the host's workspace and of the guests'
-  test --only P   One part of it: fmt, clippy or test
+  test            Everything that CI checks: format, lints and tests, of the host's workspace and of the guests', and
+                  a short run of the fuzz targets
+  test --only P   One part of it: fmt, clippy, test or fuzz
+  fuzz            Tries the decoders of what strangers send with what a fuzzer makes of real examples: every target, or
+                  those that are named, for 20 seconds each, or --seconds N. Takes the nightly toolchain and cargo-fuzz
   image           Builds the Dockerfile with buildah, over base images made on this machine, and runs the container once.
                   For Debian without a Docker engine, as root. With Docker: docker build --tag tidemill-host .
   image --bases   Only makes the base images
@@ -48,7 +53,11 @@ fn main() -> ExitCode {
         ["test"] => test::main(&Part::ALL),
         ["test", "--only", part] => match Part::named(part) {
             Some(part) => test::main(&[part]),
-            None => return misused(&format!("test --only {part}: there are the parts fmt, clippy and test")),
+            None => return misused(&format!("test --only {part}: there are the parts fmt, clippy, test and fuzz")),
+        },
+        ["fuzz", arguments @ ..] => match Plan::read(arguments) {
+            Ok(plan) => fuzz::main(&plan),
+            Err(error) => return misused(&format!("fuzz: {error:#}")),
         },
         ["image"] => image::main(Work::All),
         ["image", "--bases"] => image::main(Work::Bases),

@@ -7,6 +7,9 @@ use crate::tools::{output, program, root, run, succeeds, variable};
 /// What guests are compiled for.
 pub(crate) const GUEST_TARGET: &str = "wasm32-wasip2";
 
+/// What fuzz targets are compiled by, as rustup's cargo takes it: only nightly instruments code for a fuzzer.
+pub(crate) const NIGHTLY: &str = "+nightly";
+
 /// Whether this runs as root.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(output(program("id", &root()).arg("-u"))? == "0")
@@ -55,7 +58,7 @@ pub(crate) fn lint_tools() -> Result<()> {
 /// Fails where there is no C compiler. Rust needs one to link, and two of the dependencies have C in them.
 pub(crate) fn c_compiler() -> Result<()> {
     let compiler = variable("CC").unwrap_or_else(|| "cc".to_owned());
-    if succeeds(program(&compiler, &root()).arg("--version")) {
+    if has(&compiler) {
         return Ok(());
     }
     bail!(
@@ -98,12 +101,47 @@ pub(crate) fn redis() -> Result<()> {
 }
 
 fn redis_server() -> Result<()> {
-    let missing = |tool: &str| !succeeds(program(tool, &root()).arg("--version"));
-    if !missing("redis-server") {
+    if has("redis-server") {
         return Ok(());
     }
-    if missing("apt-get") || !is_root()? {
+    if !has("apt-get") || !is_root()? {
         bail!("there is no redis-server: on Debian and Ubuntu, apt-get install redis-server");
     }
     apt_install(&["redis-server"])
+}
+
+/// Sees to it that the fuzz targets can be built and run. Where that fails it says so and gives false; in CI it fails.
+pub(crate) fn fuzzer() -> Result<bool> {
+    match fuzz_tools() {
+        Ok(()) => Ok(true),
+        Err(error) if in_ci() => Err(error.context("CI is true, so the fuzz targets must run")),
+        Err(error) => {
+            println!("SKIPPED fuzz: {error:#}");
+            Ok(false)
+        }
+    }
+}
+
+fn fuzz_tools() -> Result<()> {
+    // libFuzzer is C++, and comes as source.
+    let compiler = variable("CXX").unwrap_or_else(|| "c++".to_owned());
+    if !has(&compiler) {
+        bail!("there is no C++ compiler (`{compiler}`): on Debian and Ubuntu, apt-get install g++");
+    }
+    if !succeeds(program("rustc", &root()).args([NIGHTLY, "--version"])) {
+        println!("The nightly toolchain is missing, which fuzzing needs: adding it");
+        run(program("rustup", &root()).args(["toolchain", "install", "nightly", "--profile", "minimal"]))
+            .context("the nightly toolchain is missing and could not be added; see rustup.rs")?;
+    }
+    if !succeeds(program("cargo", &root()).args(["fuzz", "--version"])) {
+        println!("cargo-fuzz is missing: installing it among cargo's own programs");
+        run(program("cargo", &root()).args(["install", "--locked", "cargo-fuzz"]))
+            .context("cargo-fuzz is missing and could not be installed")?;
+    }
+    Ok(())
+}
+
+/// Whether there is such a program.
+fn has(tool: &str) -> bool {
+    succeeds(program(tool, &root()).arg("--version"))
 }

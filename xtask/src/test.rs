@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup;
-use crate::tools::{cargo, guests, output, program, root, run};
+use crate::tools::{cargo, fuzz_targets, guests, output, program, root, run};
+use crate::{fuzz, setup};
+
+/// Seconds for each fuzz target: time to run every seed and what is near it, not to find what hides.
+const FUZZ_SECONDS: u32 = 10;
 
 /// A part that can be had alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +20,13 @@ pub(crate) enum Part {
     Clippy,
     /// The tests.
     Test,
+    /// The fuzz targets, for a short while.
+    Fuzz,
 }
 
 impl Part {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 3] = [Self::Fmt, Self::Clippy, Self::Test];
+    pub(crate) const ALL: [Self; 4] = [Self::Fmt, Self::Clippy, Self::Test, Self::Fuzz];
 
     /// The part of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -29,17 +34,44 @@ impl Part {
             "fmt" => Some(Self::Fmt),
             "clippy" => Some(Self::Clippy),
             "test" => Some(Self::Test),
+            "fuzz" => Some(Self::Fuzz),
             _ => None,
         }
     }
 }
 
-/// One run of cargo.
+/// One thing that is checked.
 struct Step {
     part: Part,
     name: &'static str,
-    folder: PathBuf,
-    arguments: Vec<String>,
+    work: Work,
+}
+
+/// What there is to do for a step.
+enum Work {
+    /// Run cargo in this folder with these arguments.
+    Cargo(PathBuf, Vec<String>),
+    /// Fuzz.
+    Fuzz(fuzz::Plan),
+}
+
+impl Work {
+    fn title(&self) -> String {
+        match self {
+            Self::Cargo(_, arguments) => format!("cargo {}", arguments.join(" ")),
+            Self::Fuzz(_) => format!("cargo xtask fuzz --seconds {FUZZ_SECONDS}"),
+        }
+    }
+
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Cargo(folder, arguments) => {
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                run(&mut cargo(folder, &arguments))
+            }
+            Self::Fuzz(plan) => fuzz::fuzz(plan),
+        }
+    }
 }
 
 /// Runs the steps of `parts`. Ends with a line that sums up, and fails at the first step that fails.
@@ -52,21 +84,25 @@ pub(crate) fn main(parts: &[Part]) -> Result<()> {
         setup::emulator()?;
         setup::redis()?;
     }
+    let skips_fuzz = parts.contains(&Part::Fuzz) && !setup::fuzzer()?;
     let mut passed = Vec::new();
-    for step in steps()?.iter().filter(|step| parts.contains(&step.part)) {
-        let arguments: Vec<&str> = step.arguments.iter().map(String::as_str).collect();
-        println!("\n== {}: cargo {} ==", step.name, arguments.join(" "));
+    for Step { part, name, work } in steps()? {
+        if !parts.contains(&part) || (skips_fuzz && part == Part::Fuzz) {
+            continue;
+        }
+        println!("\n== {name}: {} ==", work.title());
         let began = Instant::now();
-        let result = run(&mut cargo(&step.folder, &arguments));
+        let result = work.run();
         let seconds = began.elapsed().as_secs_f64();
         if let Err(error) = result {
-            println!("\n== FAILED: {} after {seconds:.1} s; passed before: {} ==", step.name, list(&passed));
-            bail!("{}: {error:#}", step.name);
+            println!("\n== FAILED: {name} after {seconds:.1} s; passed before: {} ==", list(&passed));
+            bail!("{name}: {error:#}");
         }
-        println!("== {}: passed in {seconds:.1} s ==", step.name);
-        passed.push(format!("{} {seconds:.1} s", step.name));
+        println!("== {name}: passed in {seconds:.1} s ==");
+        passed.push(format!("{name} {seconds:.1} s"));
     }
-    println!("\n== PASSED in {:.1} s: {} ==", start.elapsed().as_secs_f64(), list(&passed));
+    let skipped = if skips_fuzz { "; SKIPPED: fuzz" } else { "" };
+    println!("\n== PASSED in {:.1} s: {}{skipped} ==", start.elapsed().as_secs_f64(), list(&passed));
     Ok(())
 }
 
@@ -83,13 +119,13 @@ fn steps() -> Result<Vec<Step>> {
     let step = |part, name, folder: PathBuf, arguments: &str| Step {
         part,
         name,
-        folder,
-        arguments: arguments.split_whitespace().map(str::to_owned).collect(),
+        work: Work::Cargo(folder, arguments.split_whitespace().map(str::to_owned).collect()),
     };
     let guest = setup::GUEST_TARGET;
     Ok(vec![
         step(Part::Fmt, "format", root(), "fmt --all --check"),
         step(Part::Fmt, "format of the guests", guests(), "fmt --all --check"),
+        step(Part::Fmt, "format of the fuzz targets", fuzz_targets(), "fmt --check"),
         step(
             Part::Clippy,
             "lints of the guests",
@@ -101,6 +137,9 @@ fn steps() -> Result<Vec<Step>> {
         step(Part::Test, "tests of the guests", guests(), &format!("test --locked --workspace --target {native}")),
         // Each failing test is worth knowing once everything is built.
         step(Part::Test, "tests", root(), "test --locked --workspace --no-fail-fast"),
+        // Linting them compiles libFuzzer, so it takes what fuzzing takes.
+        step(Part::Fuzz, "lints of the fuzz targets", fuzz_targets(), "clippy --locked --all-targets -- -D warnings"),
+        Step { part: Part::Fuzz, name: "fuzz", work: Work::Fuzz(fuzz::Plan::all(FUZZ_SECONDS)?) },
     ])
 }
 

@@ -39,6 +39,11 @@ pub(crate) fn guests() -> PathBuf {
     root().join("guest-handlers")
 }
 
+/// The workspace of the fuzz targets.
+pub(crate) fn fuzz_targets() -> PathBuf {
+    root().join("fuzz")
+}
+
 /// An environment variable that is set to something.
 pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the commands' one reader of the environment")]
