@@ -244,12 +244,13 @@ async fn iam_judges_the_token_that_the_platform_reads_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_answers_by_what_the_token_proves() {
     let issuer = Issuer::start().await;
+    // Before the host, which begins to fetch at its start.
+    issuer.publish(Published::status(500));
     let host = TestHost::start_with(&[("empty", "events = [\"a\"]", &wasm(EMPTY))], |config| {
         config.auth = AuthMode::Oidc(issuer.config());
     })
     .await;
     let event = || signed("a", b"{}");
-    issuer.publish(Published::status(500));
     let early = host.post_as(&format!("Bearer {}", issuer.token(|_| {})), &event()).await;
     assert_eq!((early.status, early.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "keys-unavailable"));
     issuer.publish(Published::keys(&[&SigningKey::a()]));
