@@ -14,10 +14,13 @@ use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
 use tidemill_host::runtime::{Captured, Ending, Invocation, OutputSink, Stream};
 
-use crate::build::{QUOTA, checker};
+use crate::build::{QUOTA, runtime};
 use crate::failure::Failure;
 use crate::input;
 use crate::output::{printable, say};
+
+/// This machine, as an origin may name it: what handlers may reach where commands run on one machine.
+pub(crate) const LOOPBACK: &str = "127.0.0.1,localhost,[::1]";
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
@@ -45,19 +48,39 @@ pub(crate) fn command() -> Command {
                 .help("Value for a configuration key of the handler; may be given more than once"),
         )
         .arg(Arg::new("config").long("config").value_name("FILE").help("Configuration file, for its [handler-config]"))
+        .args(outgoing_flags())
         .arg(crate::output_flag())
         .after_help("Example: tidemill invoke ./handlers/user-name-changed --event-type user.name.changed --data '{\"Name\":\"Ada\"}'")
+}
+
+/// The settings of the host that matter to a handler's requests.
+fn outgoing_flags() -> [Arg; 2] {
+    [
+        Arg::new("allow-private")
+            .long("allow-private")
+            .value_name("HOST[:PORT]")
+            .action(clap::ArgAction::Append)
+            .help("Host in a private network that the handler may reach if its handler.toml lists it; may be given more than once [default: 127.0.0.1, localhost, [::1]]"),
+        Arg::new("outgoing-ca")
+            .long("outgoing-ca")
+            .value_name("FILE")
+            .help("PEM file of root certificates that the handler's requests trust beside the system's"),
+    ]
 }
 
 /// Runs the command: exit code 0 where the handler finished, else 1.
 pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
     let received = received(flags)?;
-    let sources = Sources::gather_handler_values(flags, variables, Path::new(".")).map_err(Failure::misused)?;
+    let mut sources = Sources::gather(flags, variables, Path::new("."));
+    // Here and now means on this machine.
+    sources.default_to("allow-private", LOOPBACK);
+    let outgoing = sources.outgoing().map_err(Failure::misused)?;
     let path = PathBuf::from(flags.get_one::<String>("handler").map(String::as_str).unwrap_or_default());
     let (name, artifact) = read(&path, &received.event.event_type).map_err(Failure::misused)?;
-    let runtime = checker()?;
-    let handler =
-        artifact.load(&runtime, &name, &sources, QUOTA).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    let runtime = runtime(&outgoing)?;
+    let handler = artifact
+        .load(&runtime, &name, &sources.handler_values, QUOTA)
+        .map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
     let event_type = &received.event.event_type;
     if !handler.events.contains(event_type) {
         let events = handler.events.join(", ");

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidemill_events::{Delivery, Envelope, Event, Key, KeyRing, Received, Scheme, Sender, Signer, Verifier};
+use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::runtime::{Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig};
 use tidemill_test_artifacts::{EMPTY, USER_NAME_CHANGED};
 
@@ -30,7 +31,8 @@ impl OutputSink for Nowhere {
 }
 
 fn main() {
-    let runtime = Runtime::new(&RuntimeConfig { max_instances: 256, max_memory: 256 << 20 }).unwrap();
+    let runtime =
+        Runtime::new(&RuntimeConfig { max_instances: 256, max_memory: 256 << 20, outgoing: outgoing() }).unwrap();
     println!("allocation: {:?}; {RUNS} runs, one thread", runtime.allocation());
     println!("{:<44} {:>9} {:>9} {:>9}", "", "p50 µs", "p99 µs", "mean µs");
     let grant = Grant { memory: 64 << 20, ..Grant::default() };
@@ -42,6 +44,10 @@ fn main() {
         report(name, &executor.block_on(invoke(&component, &grant)));
     }
     report("decode and verify, without an engine", &decode_and_verify());
+}
+
+fn outgoing() -> Outgoing {
+    Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap()
 }
 
 async fn invoke(component: &Component, grant: &Grant) -> Vec<Duration> {

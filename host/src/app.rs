@@ -16,6 +16,7 @@ use crate::dedup::DedupError;
 use crate::dispatch::Dispatcher;
 use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
 use crate::keys::Keys;
+use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::registry::{FolderWatch, Registry, WatchError};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::server::{self, Drained, ServerLimits};
@@ -35,6 +36,9 @@ pub enum AppError {
     /// No engine.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// No TLS for handlers' requests.
+    #[error("handlers' requests: TLS can't be set up: {0}")]
+    Outgoing(#[from] rustls::Error),
     /// No way to tell who sends.
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
@@ -59,6 +63,14 @@ impl App {
     /// Where the engine can't be set up or the handlers' folder can't be read. A handler that can't be loaded is
     /// logged, and is no error.
     pub async fn build(config: &Config) -> Result<Self, AppError> {
+        Self::build_with(config, Arc::new(SystemResolver::default())).await
+    }
+
+    /// The same with another resolver for the names that handlers' requests go to.
+    ///
+    /// # Errors
+    /// As [`App::build`].
+    pub async fn build_with(config: &Config, resolver: Arc<dyn Resolve>) -> Result<Self, AppError> {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -67,7 +79,8 @@ impl App {
         let giving_up = parts::giving_up(&config.dead_letter).await?;
         let once = parts::once(&config.dedup)?;
         let registry = Arc::new(Registry::default());
-        let watch = Self::load(config, &registry).await?;
+        let outgoing = Outgoing::new(&config.outgoing, resolver)?;
+        let watch = Self::load(config, outgoing, &registry).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up);
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
@@ -90,9 +103,10 @@ impl App {
     }
 
     /// Makes the engine, loads every handler that is there, and follows their folder from then on.
-    async fn load(config: &Config, registry: &Arc<Registry>) -> Result<FolderWatch, AppError> {
+    async fn load(config: &Config, outgoing: Outgoing, registry: &Arc<Registry>) -> Result<FolderWatch, AppError> {
         let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
-        let runtime = Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory })?;
+        let runtime =
+            Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?;
         parts::tell_allocation(runtime.allocation());
         let (Config { handlers, handler_values, quota, watch_interval, .. }, followed) =
             (config.clone(), Arc::clone(registry));

@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod ingress;
 pub mod keys;
 pub mod outcome;
+pub mod outgoing;
 pub mod registry;
 pub mod runtime;
 pub mod serve;

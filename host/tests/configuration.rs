@@ -297,3 +297,19 @@ fn serving_anybody_on_cloud_run_is_warned_of() {
     let config = read(&Given { variables: &[("K_SERVICE", "events")], ..LEAST }).unwrap();
     assert!(config.warnings[0].contains("Cloud Run"), "{:?}", config.warnings);
 }
+
+#[test]
+fn what_is_opened_to_handlers_is_a_host_and_never_a_metadata_server() {
+    let outgoing = |flags: &[&str]| read(&Given { flags: &[LEAST.flags, flags].concat(), ..LEAST }).map(|c| c.outgoing);
+    let default = outgoing(&[]).unwrap();
+    assert_eq!((default.allow_private.len(), default.roots.len(), default.max_open), (0, 0, 256));
+    assert_eq!((default.connect_timeout, default.timeout), (Duration::from_secs(5), Duration::from_secs(30)));
+    let opened = outgoing(&["--allow-private", "Mail.Internal:8025,[::1]", "--allow-private", "10.0.0.7"]).unwrap();
+    let shown: Vec<_> = opened.allow_private.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["mail.internal:8025", "[::1]", "10.0.0.7"]);
+    let wrong = ["169.254.169.254", "metadata.google.internal", "0.0.0.0", "10.0.0.0/8", "127.1"];
+    let flags: Vec<_> = wrong.iter().flat_map(|host| ["--allow-private", host]).collect();
+    let told = outgoing(&[&flags, &["--outgoing-ca", "away.pem", "--max-outgoing", "many"][..]].concat()).unwrap_err();
+    assert_eq!(told.0.len(), wrong.len() + 2, "{told}");
+    assert!(wrong.iter().all(|host| told.to_string().contains(&format!("{host:?} opens no private host"))), "{told}");
+}

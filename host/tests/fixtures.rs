@@ -9,8 +9,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{TestHost, log};
 use hyper::StatusCode;
+use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::runtime::{Grant, LoadError, Runtime, RuntimeConfig};
 use tidemill_test_artifacts::{FIXTURES, WRONG_WORLD, assert_test_exists, foreach_fixture};
 
@@ -39,7 +42,8 @@ async fn scripted() {
 
 #[test]
 fn wrong_world() {
-    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20 }).unwrap();
+    let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20, outgoing }).unwrap();
     let error = runtime.load(&std::fs::read(WRONG_WORLD).unwrap(), &Grant::default()).unwrap_err();
     assert!(matches!(&error, LoadError::NotAHandler { exports } if exports.contains("wasi:cli/run")), "{error}");
 }

@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::Arc;
+
+use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::runtime::{Grant, LoadError, Runtime, RuntimeConfig};
 
 /// A component that exports the handler interface, made of these core modules, with a function that takes nothing.
@@ -24,7 +27,8 @@ fn handler_of(modules: &str) -> Vec<u8> {
 }
 
 fn refused(wasm: &[u8], memory: usize) -> LoadError {
-    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 256 << 20 }).unwrap();
+    let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 256 << 20, outgoing }).unwrap();
     runtime.load(wasm, &Grant { memory, ..Grant::default() }).unwrap_err()
 }
 

@@ -5,12 +5,14 @@ mod rust;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 use tidemill_host::config::{HandlerValues, Quota};
+use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::registry::{Artifact, ArtifactError, Digest, ManifestError, install};
 use tidemill_host::runtime::{Runtime, RuntimeConfig};
 
@@ -81,7 +83,13 @@ async fn build_all(projects: &[Project], out: &Path, as_json: bool, built: &mut 
 
 /// A runtime to check components with before anybody serves them.
 pub(crate) fn checker() -> anyhow::Result<Runtime> {
-    Ok(Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory })?)
+    runtime(&OutgoingConfig::default())
+}
+
+/// A runtime for one instance at a time, whose requests reach what this says.
+pub(crate) fn runtime(outgoing: &OutgoingConfig) -> anyhow::Result<Runtime> {
+    let outgoing = Outgoing::new(outgoing, Arc::new(SystemResolver::default()))?;
+    Ok(Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory, outgoing })?)
 }
 
 /// Builds one project, and checks that a host can load what came of it. Dropping the future ends the build.

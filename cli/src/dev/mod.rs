@@ -6,7 +6,7 @@
 mod banner;
 mod workshop;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::build::Project;
 use crate::failure::Failure;
+use crate::invoke::LOOPBACK;
 use banner::Banner;
 use workshop::Workshop;
 
@@ -73,7 +74,7 @@ pub(crate) fn command() -> Command {
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
          Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --accept v2,v1, --signing-key dev=dev, \
-         --handlers DATA/built, --dead-letter DATA/dead-letter, --max-attempts 5.\n\n\
+         --handlers DATA/built, --dead-letter DATA/dead-letter, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1].\n\n\
          In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
@@ -90,6 +91,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("accept", "v2,v1");
     sources.default_to("dead-letter", data.join("dead-letter").display().to_string());
     sources.default_to("max-attempts", "5");
+    sources.default_to("allow-private", LOOPBACK);
     sources.default_to("signing-keys", KEY);
     sources.default_to("grace", "3s");
     sources.default_to("handlers", built.display().to_string());
@@ -133,6 +135,9 @@ async fn run(
     // It has one process at a time: from here on, DATA is this one's.
     let broker = Broker::open(broker_config)?;
     let workshop = sources.map(|dir| Workshop::open(dir, config.handlers.clone())).transpose()?;
+    // It listens on every address where it is told to, and is reached at one.
+    let sink_address = reachable(sink_address);
+    config.outgoing.allow_private.push(sink_address.to_string().parse()?);
     config.handler_values.map_values(|value| value.replace("{sink}", &format!("http://{sink_address}")));
     let sink = Sink::new(NonZeroUsize::new(KEPT_MESSAGES).unwrap_or(NonZeroUsize::MIN));
 
@@ -191,6 +196,16 @@ async fn run(
     }
     end([taking, sinking, pushing]).await?;
     Ok(drained)
+}
+
+/// The address at which this machine reaches a server of its own.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Waits for tasks that were told to stop.

@@ -13,6 +13,18 @@ foreach_handler!(assert_test_exists);
 
 /// One event through one handler, whose keys are set to what `config` says.
 async fn invoke(name: &str, wasm: &str, manifest: &str, config: &[String], event: (&str, &str)) -> Output {
+    invoke_with(name, wasm, manifest, config, event, &[]).await
+}
+
+/// The same with further flags.
+async fn invoke_with(
+    name: &str,
+    wasm: &str,
+    manifest: &str,
+    config: &[String],
+    event: (&str, &str),
+    flags: &[&str],
+) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let manifest = std::fs::read_to_string(manifest).unwrap();
     place(folder.path(), name, &manifest, wasm);
@@ -22,6 +34,7 @@ async fn invoke(name: &str, wasm: &str, manifest: &str, config: &[String], event
     for value in config {
         command.args(["--handler-config", value]);
     }
+    command.args(flags);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
@@ -116,4 +129,21 @@ async fn a_provider_that_is_away_or_silent_means_retry() {
         let shown = shown(&invoke("email-on-register", wasm, manifest, &config, ("user.registered", ADA)).await);
         assert_eq!(shown["outcome"], "retry", "{shown}");
     }
+}
+
+/// Where something else is opened, this machine is no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_in_a_private_network_needs_the_operators_word() {
+    let provider = Provider::start().await;
+    let config = [
+        format!("email-on-register.mail-url={}", provider.url("/mail")),
+        "email-on-register.mail-key=t0psecret".to_owned(),
+    ];
+    let (wasm, manifest) = (artifacts::EMAIL_ON_REGISTER, artifacts::EMAIL_ON_REGISTER_MANIFEST);
+    for (opened, outcome) in [("mail.internal", "retry"), (&*provider.address.to_string(), "done")] {
+        let (event, flags) = (("user.registered", ADA), ["--allow-private", opened]);
+        let shown = shown(&invoke_with("email-on-register", wasm, manifest, &config, event, &flags).await);
+        assert_eq!(shown["outcome"], outcome, "{opened}: {shown}");
+    }
+    assert_eq!(provider.taken().len(), 1);
 }

@@ -24,6 +24,11 @@ pub(super) fn in_flight(text: &str) -> Result<usize, String> {
     number(text, 1..=4096)
 }
 
+/// Handlers' requests at once, beyond the first of each event.
+pub(super) fn outgoing(text: &str) -> Result<usize, String> {
+    number(text, 0..=65_536)
+}
+
 /// Attempts at one event, or no bound.
 pub(super) fn attempts(text: &str) -> Result<Option<u32>, String> {
     let found = text.parse().ok().filter(|number| (1..=10_000).contains(number)).map(Some);

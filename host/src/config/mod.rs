@@ -9,6 +9,7 @@ mod dedup;
 mod delivery;
 mod file;
 mod handler_values;
+mod outgoing;
 mod parse;
 mod problem;
 mod reader;

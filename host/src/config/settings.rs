@@ -305,6 +305,59 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "allow-private",
+        flag: "allow-private",
+        variable: "TIDEMILL_ALLOW_PRIVATE",
+        value: "HOST[:PORT]",
+        many: true,
+        help: "Host in a private network that handlers may reach whose handler.toml lists it; may be given more than once",
+        ..PLAIN
+    },
+    Setting {
+        name: "outgoing-ca",
+        flag: "outgoing-ca",
+        variable: "TIDEMILL_OUTGOING_CA",
+        value: "FILE",
+        help: "PEM file of root certificates that handlers' requests trust beside the system's",
+        ..PLAIN
+    },
+    Setting {
+        name: "outgoing-connect-timeout",
+        flag: "outgoing-connect-timeout",
+        variable: "TIDEMILL_OUTGOING_CONNECT_TIMEOUT",
+        value: "TIME",
+        default: Some("5s"),
+        help: "Time that a handler's connection may take: name, TCP and TLS together",
+        ..PLAIN
+    },
+    Setting {
+        name: "outgoing-timeout",
+        flag: "outgoing-timeout",
+        variable: "TIDEMILL_OUTGOING_TIMEOUT",
+        value: "TIME",
+        default: Some("30s"),
+        help: "Time that a server may be silent, before its answer to a handler and in the middle of it",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-outgoing",
+        flag: "max-outgoing",
+        variable: "TIDEMILL_MAX_OUTGOING",
+        value: "N",
+        default: Some("256"),
+        help: "Handlers' requests open at once beyond the first of each event; further ones fail",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-outgoing-body",
+        flag: "max-outgoing-body",
+        variable: "TIDEMILL_MAX_OUTGOING_BODY",
+        value: "SIZE",
+        default: Some("10MiB"),
+        help: "Longest body that a handler may send or be answered with",
+        ..PLAIN
+    },
+    Setting {
         name: "grace",
         flag: "grace",
         variable: "TIDEMILL_GRACE",

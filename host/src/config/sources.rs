@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use super::file;
 use super::handler_values::PREFIX;
 use super::settings::{PLATFORM_VARIABLES, SETTINGS};
-use super::{HandlerValues, Problem, Problems, Setting};
+use super::{HandlerValues, Problem, Setting};
 
 /// Where configuration is looked for when nothing names a file.
 const DEFAULT_FILE: &str = "tidemill.toml";
@@ -49,7 +49,7 @@ impl fmt::Debug for Given {
 
 impl Sources {
     /// Gathers from flags, from variables, and from the file that one of them names, else from `tidemill.toml` in
-    /// `folder` where there is one.
+    /// `folder` where there is one. A command need not have the flags of all settings.
     #[must_use]
     pub fn gather(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>, folder: &Path) -> Self {
         let variables: BTreeMap<String, String> =
@@ -61,23 +61,6 @@ impl Sources {
         sources.take_flags(flags);
         sources.take_handler_flags(flags);
         sources
-    }
-
-    /// Gathers the operator's values for handlers' configuration keys alone, for a command that serves nothing.
-    ///
-    /// # Errors
-    /// All problems of the sources together.
-    pub fn gather_handler_values(
-        flags: &ArgMatches,
-        variables: impl IntoIterator<Item = (String, String)>,
-        folder: &Path,
-    ) -> Result<HandlerValues, Problems> {
-        let variables = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        let mut sources = Self::default();
-        sources.take_file(named_file(flags, &variables), folder);
-        sources.take_variables(&variables);
-        sources.take_handler_flags(flags);
-        if sources.problems.is_empty() { Ok(sources.handler_values) } else { Err(Problems(sources.problems)) }
     }
 
     /// Sets what counts where no source sets it, in place of the setting's own default. A name that is no setting's is passed over.
@@ -148,7 +131,7 @@ impl Sources {
 
     fn take_flags(&mut self, flags: &ArgMatches) {
         for setting in SETTINGS {
-            if let Some(texts) = flags.get_many::<String>(setting.flag) {
+            if let Ok(Some(texts)) = flags.try_get_many::<String>(setting.flag) {
                 // A secret may hold a comma, and each has a flag of its own anyway.
                 let texts = texts
                     .flat_map(|text| if setting.many && !setting.secret { split(text) } else { vec![text.clone()] });

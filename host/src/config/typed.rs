@@ -7,6 +7,7 @@ use super::{
     AuthMode, DeadLetterConfig, DedupConfig, HandlerValues, InFlight, KeysConfig, Problems, Sources, VerifyConfig,
     bounds, parse_duration,
 };
+use crate::outgoing::OutgoingConfig;
 
 /// The host's configuration, in types.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub in_flight: InFlight,
     /// The most that a handler may ask for.
     pub quota: Quota,
+    /// What handlers' requests may reach.
+    pub outgoing: OutgoingConfig,
     /// Time to finish what is in flight at the end.
     pub grace: Duration,
     /// How to log.
@@ -112,6 +115,7 @@ impl Config {
         let in_flight = reader.in_flight(max_body);
         let deadline = reader.one("max-deadline", bounds::some_time);
         let memory = reader.one("max-memory", bounds::memory);
+        let outgoing = reader.outgoing();
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
@@ -132,6 +136,7 @@ impl Config {
                 max_connections: max_connections?,
                 in_flight: in_flight?,
                 quota: Quota { deadline: deadline?, memory: memory? },
+                outgoing: outgoing?,
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
                 handler_values: sources.handler_values.clone(),

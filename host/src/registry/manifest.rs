@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::{HandlerValues, Quota, parse_bytes, parse_duration};
-use crate::runtime::{Grant, Origin};
+use crate::outgoing::OriginPattern;
+use crate::runtime::Grant;
 
 /// One event may take this long where the manifest doesn't say: below the default ack deadline of 10 s, so that the
 /// broker doesn't deliver the event again while it still runs.
@@ -173,7 +174,7 @@ fn resolve_config(
     Ok(config)
 }
 
-fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<Origin, ManifestError> {
+fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<OriginPattern, ManifestError> {
     let url = match entry.strip_prefix("config:") {
         None => entry,
         Some(key) => config.get(key).ok_or_else(|| {
@@ -183,5 +184,14 @@ fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<Origin, Mani
             )
         })?,
     };
-    url.parse().map_err(|e| field("permissions.http", e))
+    // A value may hold a password, an entry of the manifest's own doesn't.
+    url.parse().map_err(|error| {
+        field(
+            "permissions.http",
+            format!(
+                "{entry:?} names no origin: {error}; write a scheme and a host, such as https://api.example.com, \
+                 https://*.example.com or http://127.0.0.1:8025"
+            ),
+        )
+    })
 }

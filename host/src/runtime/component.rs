@@ -7,6 +7,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::{EmbedderPre, HANDLER_EXPORT};
+use super::http::Reach;
 use super::state::GuestState;
 use super::{Captured, Grant, OutputSink};
 
@@ -17,6 +18,8 @@ const TRIAL: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Component {
     pre: EmbedderPre<GuestState>,
+    /// What its instances may reach, and their connections there. While it is tried out, nothing.
+    reach: Option<Arc<Reach>>,
 }
 
 /// Why bytes are no handler that this host can run.
@@ -95,9 +98,14 @@ impl Component {
             cause,
         };
         let pre = linker.instantiate_pre(&component).map_err(import)?;
-        let component = Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)? };
+        let component = Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?, reach: None };
         component.try_out(grant)?;
         Ok(component)
+    }
+
+    /// The same component, whose instances reach so far.
+    pub(super) fn reaching(self, reach: Option<Arc<Reach>>) -> Self {
+        Self { reach, ..self }
     }
 
     /// Makes one instance, with the handler's own limits: its types, its memory and its start are then known to fit.
@@ -117,7 +125,7 @@ impl Component {
 
     /// A store for one instance, which yields at each tick and asks its limits before it grows.
     pub(super) fn store(&self, grant: &Grant, sink: &Arc<dyn OutputSink>) -> Store<GuestState> {
-        let mut store = Store::new(self.pre.engine(), GuestState::new(grant, sink));
+        let mut store = Store::new(self.pre.engine(), GuestState::new(grant, sink, self.reach.clone()));
         store.limiter(|state| &mut state.limits);
         // A guest that computes gives up its thread at each tick, so that it starves nobody, and the timer around it,
         // which its task polls in between, can end it.

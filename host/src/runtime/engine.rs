@@ -5,8 +5,10 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::http::Reach;
 use super::state::GuestState;
 use super::{Component, Grant, LoadError};
+use crate::outgoing::Outgoing;
 
 /// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
 /// thread and goes on in its turn; shorter ones never notice.
@@ -24,13 +26,15 @@ const MEMORIES: u32 = 2;
 /// Tables of one component.
 const TABLES: u32 = 8;
 
-/// What the engine is sized for.
-#[derive(Debug, Clone)]
+/// What the engine is sized for, and what its guests reach the world by.
+#[derive(Clone)]
 pub struct RuntimeConfig {
     /// Instances that may be alive at once.
     pub max_instances: u32,
     /// The largest linear memory that any handler may ask for, in bytes.
     pub max_memory: usize,
+    /// The way out for guests' HTTP.
+    pub outgoing: Outgoing,
 }
 
 /// Where instances get their memory, best first.
@@ -54,6 +58,7 @@ pub struct RuntimeError(#[source] wasmtime::Error);
 pub struct Runtime {
     engine: Engine,
     linkers: Arc<Linkers>,
+    outgoing: Outgoing,
     allocation: Allocation,
     _ticker: Arc<Ticker>,
 }
@@ -77,7 +82,13 @@ impl Runtime {
             .map_err(RuntimeError)?;
         let linkers = Linkers::new(&engine).map_err(RuntimeError)?;
         let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
-        Ok(Self { engine, linkers: Arc::new(linkers), allocation, _ticker: Arc::new(ticker) })
+        Ok(Self {
+            engine,
+            linkers: Arc::new(linkers),
+            outgoing: config.outgoing.clone(),
+            allocation,
+            _ticker: Arc::new(ticker),
+        })
     }
 
     /// Where instances get their memory.
@@ -94,8 +105,9 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
-        let linker = if grant.http.is_empty() { &self.linkers.plain } else { &self.linkers.http };
-        Component::load(&self.engine, linker, wasm, grant)
+        let component = Component::load(&self.engine, self.linkers.for_guest(grant), wasm, grant)?;
+        let reach = (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())));
+        Ok(component.reaching(reach))
     }
 }
 
@@ -107,6 +119,10 @@ impl Linkers {
         let mut http = plain.clone();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut http)?;
         Ok(Self { plain, http })
+    }
+
+    fn for_guest(&self, grant: &Grant) -> &Linker<GuestState> {
+        if grant.http.is_empty() { &self.plain } else { &self.http }
     }
 }
 

@@ -13,7 +13,6 @@ mod state;
 
 pub use component::{Component, LoadError};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
-pub use http::{Origin, OriginError};
 pub use invoke::{Ending, Fault, Invocation};
 pub use output::{Captured, Line, LogLines, OutputSink, Stream};
 pub use state::Grant;

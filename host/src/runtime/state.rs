@@ -7,9 +7,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::http::{AllowList, Origin};
+use super::http::{Hooks, Reach};
 use super::limits::Limits;
 use super::output::{GuestOutput, OutputSink, Stream};
+use crate::outgoing::OriginPattern;
 
 /// What a handler may have and do, the same for each of its events.
 #[derive(Clone, Default)]
@@ -17,7 +18,7 @@ pub struct Grant {
     /// Linear memory, in bytes, over all memories of the instance.
     pub memory: usize,
     /// The origins that outgoing HTTP may reach. Empty: none, and the interface is not even there.
-    pub http: Vec<Origin>,
+    pub http: Vec<OriginPattern>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
     pub config: BTreeMap<String, String>,
 }
@@ -37,15 +38,16 @@ impl fmt::Debug for Grant {
 pub(super) struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    http_hooks: AllowList,
+    http_hooks: Hooks,
     table: ResourceTable,
     config: WasiConfigVariables,
     pub(super) limits: Limits,
 }
 
 impl GuestState {
-    /// A state that shares nothing with any other, apart from the sink that its output goes to.
-    pub(super) fn new(grant: &Grant, sink: &Arc<dyn OutputSink>) -> Self {
+    /// A state that shares nothing with any other, apart from the sink that its output goes to and its handler's
+    /// connections.
+    pub(super) fn new(grant: &Grant, sink: &Arc<dyn OutputSink>, reach: Option<Arc<Reach>>) -> Self {
         let mut wasi = WasiCtx::builder();
         // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
         wasi.stdout(GuestOutput::new(Stream::Stdout, Arc::clone(sink)));
@@ -54,7 +56,7 @@ impl GuestState {
         Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            http_hooks: AllowList::new(grant.http.clone()),
+            http_hooks: Hooks::new(reach),
             table: ResourceTable::new(),
             config: grant.config.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             limits: Limits::new(grant.memory),

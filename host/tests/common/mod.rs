@@ -32,6 +32,7 @@ use tidemill_host::config::{
     AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeysConfig, LogConfig,
     LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
 };
+use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
 use tidemill_host::server::Drained;
 use tokio::net::TcpListener;
@@ -107,6 +108,8 @@ pub fn config(handlers: &Path) -> Config {
         max_connections: 1000,
         in_flight: InFlight { events: 64, per_handler: 64, body_bytes: 64 << 20 },
         quota: Quota { deadline: Duration::from_secs(60), memory: 256 << 20 },
+        // The tests' providers are on this machine.
+        outgoing: OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
         handler_values: HandlerValues::default(),
@@ -121,6 +124,15 @@ impl TestHost {
     }
 
     pub async fn start_with(handlers: &[(&str, &str, &[u8])], change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_resolving(handlers, change, Arc::new(SystemResolver::default())).await
+    }
+
+    /// A host whose handlers' requests go where this resolver says.
+    pub async fn start_resolving(
+        handlers: &[(&str, &str, &[u8])],
+        change: impl FnOnce(&mut Config),
+        resolver: Arc<dyn Resolve>,
+    ) -> Self {
         log::capture();
         let folder = tempfile::tempdir().unwrap();
         for (name, manifest, wasm) in handlers {
@@ -128,7 +140,7 @@ impl TestHost {
         }
         let mut config = config(folder.path());
         change(&mut config);
-        let app = App::build(&config).await.unwrap();
+        let app = App::build_with(&config, resolver).await.unwrap();
         let registry = Arc::clone(app.registry());
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -139,8 +139,13 @@ async fn read(answer: &IncomingResponse, bytes: &mut Vec<u8>) -> Option<String> 
 fn describe(code: &ErrorCode, subject: &Subject) -> String {
     let words = match code {
         ErrorCode::HttpRequestDenied => {
-            "the host doesn't let this handler reach that origin: list it in handler.toml under [permissions] http"
+            "the host refused it and says why in its log; an origin has to be listed in handler.toml under [permissions] http"
         }
+        ErrorCode::DestinationIpProhibited => {
+            "it is in a private network, which the host lets no handler reach unless its operator says so"
+        }
+        ErrorCode::ConnectionLimitReached => "too many requests are open at once",
+        ErrorCode::ConnectionReadTimeout => "nothing came for too long",
         ErrorCode::ConnectionRefused => "the connection was refused",
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => "the connection broke off",
         ErrorCode::ConnectionTimeout => "the connection took too long",

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{HandlerValues, Quota};
+use crate::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use crate::registry::{Artifact, folder, install};
 use crate::runtime::{Runtime, RuntimeConfig};
 
@@ -16,7 +17,8 @@ struct Looks {
 
 impl Looks {
     fn new() -> Self {
-        let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20 }).unwrap();
+        let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
+        let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20, outgoing }).unwrap();
         let quota = Quota { deadline: std::time::Duration::from_secs(10), memory: 64 << 20 };
         let registry = Arc::new(Registry::default());
         let loader = Loader { runtime, values: HandlerValues::default(), quota };

@@ -1,0 +1,206 @@
+use std::sync::Arc;
+
+use hyper::header::HeaderName;
+use hyper::{Method, Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::Reach;
+use super::body::{self, Longest};
+use super::exchange::{Timeouts, exchange};
+use super::refusal::Refusal;
+use crate::outgoing::{Origin, OriginError};
+
+/// Requests that one event may send. It bounds the log lines about refused ones too.
+pub(super) const MAX_REQUESTS: usize = 100;
+/// Requests that one event may have open at once, from when they are sent to the end of their answer.
+pub(super) const MAX_OPEN: usize = 8;
+
+/// Headers without which no metadata server answers: Google's, the older form of it, Amazon's.
+const METADATA_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("metadata-flavor"),
+    HeaderName::from_static("x-google-metadata-request"),
+    HeaderName::from_static("x-aws-ec2-metadata-token"),
+    HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"),
+];
+
+/// Whether a header never leaves.
+pub(super) fn is_for_metadata(name: &HeaderName) -> bool {
+    METADATA_HEADERS.contains(name)
+}
+
+/// Judges the requests of one instance.
+pub(in crate::runtime) struct Hooks {
+    /// What it may reach; nothing while it is only tried out.
+    reach: Option<Arc<Reach>>,
+    sent: usize,
+    open: Arc<Semaphore>,
+    /// Gone with the instance.
+    alive: Arc<()>,
+}
+
+/// The places that a request takes from when it is sent to the end of its answer.
+pub(super) struct Places {
+    _own: OwnedSemaphorePermit,
+    _shared: Option<OwnedSemaphorePermit>,
+}
+
+type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Transfer), Error>> + Send>;
+type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl Hooks {
+    pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>) -> Self {
+        Self { reach, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
+    }
+
+    /// The request as it will leave, and its places.
+    fn admit(&mut self, request: Request<WasiBody>) -> Result<Admitted, Refused> {
+        let origin = Origin::of(request.uri());
+        let refused =
+            |refusal| Refused { refusal, origin: origin.as_ref().map(ToString::to_string).unwrap_or_default() };
+        self.sent = self.sent.saturating_add(1);
+        if self.sent > MAX_REQUESTS {
+            return Err(refused(Refusal::TooMany));
+        }
+        let Some(reach) = &self.reach else { return Err(refused(Refusal::Loading)) };
+        let origin = origin.as_ref().map_err(|error| refused((*error).into()))?;
+        if request.method() == Method::CONNECT {
+            return Err(refused(Refusal::Connect));
+        }
+        if let Some(name) = request.headers().keys().find(|name| is_for_metadata(name)) {
+            return Err(refused(Refusal::Header(name.clone())));
+        }
+        if !reach.allows(origin) {
+            return Err(refused(Refusal::NotListed));
+        }
+        let places = self.take_places(reach).map_err(refused)?;
+        let (mut parts, body) = request.into_parts();
+        // What was judged leaves, not what the guest wrote.
+        let url = origin.url(parts.uri.path_and_query());
+        parts.uri = url.ok_or_else(|| refused(OriginError::Scheme.into()))?;
+        let request = Request::from_parts(parts, body::outbound(body, Longest(reach.limits().max_body), &self.alive));
+        Ok(Admitted { request, origin: origin.to_string(), reach: Arc::clone(reach), places })
+    }
+
+    /// An event's first open request always has its place, so that no handler takes the way out from the others; what
+    /// it has open beside that it shares with them.
+    fn take_places(&self, reach: &Reach) -> Result<Places, Refusal> {
+        let first = self.open.available_permits() == MAX_OPEN;
+        let own = Arc::clone(&self.open).try_acquire_owned().map_err(|_| Refusal::TooManyOpen)?;
+        let shared = if first {
+            None
+        } else {
+            Some(Arc::clone(reach.open()).try_acquire_owned().map_err(|_| Refusal::HostFull)?)
+        };
+        Ok(Places { _own: own, _shared: shared })
+    }
+}
+
+/// A request that may leave.
+struct Admitted {
+    request: Request<WasiBody>,
+    origin: String,
+    reach: Arc<Reach>,
+    places: Places,
+}
+
+/// A request that may not.
+struct Refused {
+    refusal: Refusal,
+    /// Empty where it has none.
+    origin: String,
+}
+
+impl WasiHttpHooks for Hooks {
+    /// The client sets it, to the host that was judged.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Transfer) -> Sending {
+        let Admitted { request, origin, reach, places } = match self.admit(request) {
+            Ok(admitted) => admitted,
+            Err(Refused { refusal, origin }) => {
+                // One line about the first that is too many: the rest is known.
+                if self.sent <= MAX_REQUESTS + 1 {
+                    tracing::warn!(origin, "refused an outgoing request: {refusal}");
+                }
+                return Box::new(std::future::ready(Err((&refusal).into())));
+            }
+        };
+        let timeouts = Timeouts::new(reach.limits(), options);
+        let sending = async move {
+            let answer = exchange(reach.client(), request, timeouts, &origin).await?;
+            let answer = answer.map(|answer| {
+                let longest = Longest(reach.limits().max_body);
+                body::inbound(answer, longest, timeouts.between_bytes, origin, places)
+            });
+            Ok((answer, Box::new(std::future::ready(Ok(()))) as Transfer))
+        };
+        // What goes wrong later belongs to the event as well.
+        Box::new(sending.instrument(tracing::Span::current()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty};
+
+    use super::*;
+    use crate::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
+
+    fn reach(max_open: usize) -> Option<Arc<Reach>> {
+        let config = OutgoingConfig { max_open, ..OutgoingConfig::default() };
+        let outgoing = Outgoing::new(&config, Arc::new(SystemResolver::default())).unwrap();
+        Some(Arc::new(Reach::new(&outgoing, vec!["http://api.example".parse().unwrap()])))
+    }
+
+    fn request(method: Method) -> Request<WasiBody> {
+        let body = Empty::<Bytes>::new().map_err(|error| match error {}).boxed_unsync();
+        Request::builder().method(method).uri("http://API.example./path").body(body).unwrap()
+    }
+
+    fn admit(hooks: &mut Hooks) -> Result<Places, Refusal> {
+        hooks.admit(request(Method::GET)).map(|admitted| admitted.places).map_err(|refused| refused.refusal)
+    }
+
+    #[test]
+    fn an_event_has_so_many_requests_open_and_no_more() {
+        let mut hooks = Hooks::new(reach(100));
+        let mut open: Vec<_> = (0..MAX_OPEN).map(|_| admit(&mut hooks).unwrap()).collect();
+        assert!(matches!(admit(&mut hooks), Err(Refusal::TooManyOpen)));
+        open.pop();
+        assert!(admit(&mut hooks).is_ok());
+    }
+
+    /// One that opens all it can takes the shared places, and no other event's first.
+    #[test]
+    fn an_events_first_request_has_its_place_whatever_the_others_do() {
+        let reach = reach(1);
+        let (mut greedy, mut modest) = (Hooks::new(reach.clone()), Hooks::new(reach));
+        let (_first, second) = (admit(&mut greedy).unwrap(), admit(&mut greedy).unwrap());
+        assert!(matches!(admit(&mut greedy), Err(Refusal::HostFull)));
+        for _ in 0..3 {
+            let first = admit(&mut modest).unwrap();
+            assert!(matches!(admit(&mut modest), Err(Refusal::HostFull)));
+            drop(first);
+        }
+        drop(second);
+        assert!(admit(&mut greedy).is_ok());
+    }
+
+    #[test]
+    fn what_leaves_is_what_was_judged() {
+        let admitted = Hooks::new(reach(0)).admit(request(Method::POST)).ok().unwrap();
+        assert_eq!(admitted.request.uri(), "http://api.example/path");
+    }
+
+    #[test]
+    fn no_tunnel_and_nothing_while_it_is_loaded() {
+        let refusal = |mut hooks: Hooks, method| hooks.admit(request(method)).err().unwrap().refusal;
+        assert!(matches!(refusal(Hooks::new(reach(0)), Method::CONNECT), Refusal::Connect));
+        assert!(matches!(refusal(Hooks::new(None), Method::GET), Refusal::Loading));
+    }
+}

@@ -1,0 +1,14 @@
+//! Outgoing HTTP as guests have it (`wasi:http`): what a request is held to before it leaves and while it is answered.
+//!
+//! The host follows no redirect, keeps no cookie and asks no proxy: what a guest sends after a redirect is a request of
+//! its own, and judged as one.
+
+mod body;
+mod error;
+mod exchange;
+mod hooks;
+mod reach;
+mod refusal;
+
+pub(super) use hooks::Hooks;
+pub(super) use reach::Reach;

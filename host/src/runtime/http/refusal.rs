@@ -1,0 +1,37 @@
+use hyper::header::HeaderName;
+use wasmtime_wasi_http::Error;
+
+use super::hooks::{MAX_OPEN, MAX_REQUESTS};
+use crate::outgoing::OriginError;
+
+/// Why a request doesn't leave, in words for the operator and for who wrote the handler.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the handler's handler.toml doesn't list this origin under [permissions] http")]
+    NotListed,
+    #[error("its URL names no origin: {0}")]
+    Origin(#[from] OriginError),
+    #[error("the method CONNECT asks for a tunnel, which no handler gets")]
+    Connect,
+    #[error("its header `{0}` is for a cloud's metadata server, which no handler may speak to")]
+    Header(HeaderName),
+    #[error("an event may send {MAX_REQUESTS} requests, and this is one more; further ones are not logged")]
+    TooMany,
+    #[error("an event may have {MAX_OPEN} requests open at once, and this is one more")]
+    TooManyOpen,
+    #[error("the handlers have as many requests open at once as the setting `max-outgoing` lets them")]
+    HostFull,
+    #[error("a handler sends nothing while it is being loaded")]
+    Loading,
+}
+
+impl From<&Refusal> for Error {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Origin(_) => Self::HttpRequestUriInvalid,
+            Refusal::Connect => Self::HttpRequestMethodInvalid,
+            Refusal::NotListed | Refusal::Header(_) | Refusal::TooMany | Refusal::Loading => Self::HttpRequestDenied,
+            Refusal::TooManyOpen | Refusal::HostFull => Self::ConnectionLimitReached,
+        }
+    }
+}
