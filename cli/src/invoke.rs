@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
-use serde_json::json;
+use serde_json::{Value, json};
 use tidemill_events::{Delivery, Envelope, Received};
 use tidemill_host::config::Sources;
 use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
-use tidemill_host::runtime::{Captured, Ending, Invocation, OutputSink, Stream};
+use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink};
 
 use crate::build::{QUOTA, runtime};
 use crate::failure::Failure;
@@ -145,8 +145,7 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
     let lines = captured.take();
     let millis = elapsed.as_secs_f64() * 1e3;
     if crate::wants_json(flags) {
-        let name = |stream| if stream == Stream::Stdout { "stdout" } else { "stderr" };
-        let log: Vec<_> = lines.iter().map(|line| json!({ "stream": name(line.stream), "text": line.text })).collect();
+        let log: Vec<_> = lines.iter().map(logged).collect();
         say(json!({
             "handler": handler.name,
             "artifact": handler.digest.to_string(),
@@ -168,4 +167,13 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
         say(format_args!("{millis:.2} ms, {} KiB of memory, {}@{}", peak_memory >> 10, handler.name, handler.digest));
     }
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn logged(line: &Line) -> Value {
+    let mut shown = json!({ "stream": line.stream.name(), "text": line.text });
+    if let (Some(context), Some(fields)) = (&line.context, shown.as_object_mut()) {
+        fields.insert("level".into(), format!("{:?}", line.level).to_ascii_lowercase().into());
+        fields.insert("context".into(), context.as_str().into());
+    }
+    shown
 }

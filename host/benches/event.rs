@@ -35,7 +35,7 @@ fn main() {
         Runtime::new(&RuntimeConfig { max_instances: 256, max_memory: 256 << 20, outgoing: outgoing() }).unwrap();
     println!("allocation: {:?}; {RUNS} runs, one thread", runtime.allocation());
     println!("{:<44} {:>9} {:>9} {:>9}", "", "p50 µs", "p99 µs", "mean µs");
-    let grant = Grant { memory: 64 << 20, ..Grant::default() };
+    let grant = Grant::default();
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (name, path) in
         [("fresh instance, empty handler", EMPTY), ("fresh instance, JSON and one log line", USER_NAME_CHANGED)]

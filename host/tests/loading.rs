@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
-use tidemill_host::runtime::{Grant, LoadError, Runtime, RuntimeConfig};
+use tidemill_host::runtime::{Grant, Limits, LoadError, Runtime, RuntimeConfig};
 
 /// A component that exports the handler interface, made of these core modules, with a function that takes nothing.
 fn handler_of(modules: &str) -> Vec<u8> {
@@ -29,7 +29,7 @@ fn handler_of(modules: &str) -> Vec<u8> {
 fn refused(wasm: &[u8], memory: usize) -> LoadError {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
     let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 256 << 20, outgoing }).unwrap();
-    runtime.load(wasm, &Grant { memory, ..Grant::default() }).unwrap_err()
+    runtime.load(wasm, &Grant { limits: Limits { memory, ..Limits::default() }, ..Grant::default() }).unwrap_err()
 }
 
 #[test]

@@ -123,6 +123,25 @@ async fn output_becomes_log_lines_up_to_a_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_logged_has_its_level_its_context_and_all_that_names_the_event() {
+    let host = host().await;
+    let log = |level: &str| json!({ "log": { "level": level, "context": "mail", "message": level } });
+    let answer = host.script(json!(["debug", "info", "warn", "error", "critical"].map(log))).await;
+    let lines: Vec<_> =
+        log::of_message(&answer.message_id).into_iter().filter(|line| line["stream"] == "log").collect();
+    let found: Vec<_> = lines.iter().map(|line| (line["severity"].as_str(), line["message"].as_str())).collect();
+    let of = |severity, message| (Some(severity), Some(message));
+    // What is below the host's own level is not written.
+    assert_eq!(found, [of("INFO", "info"), of("WARNING", "warn"), of("ERROR", "error"), of("CRITICAL", "critical")]);
+    let artifact = host.live("scripted").unwrap().digest.to_string();
+    for line in &lines {
+        assert_eq!((&line["context"], &line["handler"]), (&json!("mail"), &json!("scripted")));
+        assert_eq!((&line["event_type"], &line["artifact"]), (&json!("script"), &json!(artifact)));
+        assert!(line["event_id"].is_string(), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_event_has_an_instance_of_its_own() {
     let host = TestHost::start(&[("count", "events = [\"count\"]", &wasm(COUNT))]).await;
     for _ in 0..20 {

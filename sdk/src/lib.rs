@@ -26,6 +26,7 @@
 //! - [`Event`] is what it is given, its data as the type that the function names: JSON, or [`Bytes`] as they came.
 //! - [`Failure`] is what it answers when it can't finish: deliver the event again, or never.
 //! - [`config`] is what its manifest and its operator set.
+//! - [`log`] writes log lines with a level and a context.
 #![cfg_attr(feature = "http", doc = "- [`http`] sends requests, to the origins that its manifest lists.")]
 #![cfg_attr(not(feature = "http"), doc = "- `http`, behind the feature of that name, sends requests.")]
 //!
@@ -42,6 +43,7 @@ mod event;
 mod failure;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod log;
 mod run;
 mod text;
 

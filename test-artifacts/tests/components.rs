@@ -16,6 +16,7 @@ const EVENTS: &str = "tidemill:handler/events@0.1.0";
 const STANDARD: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 const HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
 const CONFIG: [&str; 1] = ["wasi:config/store"];
+const LOGGING: [&str; 1] = ["wasi:logging/logging"];
 
 /// The names of a component's imports and exports.
 struct Surface {
@@ -86,7 +87,7 @@ fn count() {
 
 #[test]
 fn scripted() {
-    Surface::of(artifacts::SCRIPTED).is_a_handler_with(&[&HTTP[..], &CONFIG].concat());
+    Surface::of(artifacts::SCRIPTED).is_a_handler_with(&[&HTTP[..], &CONFIG, &LOGGING].concat());
 }
 
 #[test]

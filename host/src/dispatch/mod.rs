@@ -160,6 +160,7 @@ impl Dispatcher {
     async fn run(&self, handler: &Handler, received: &Received) -> Outcome {
         let span = tracing::Span::current();
         span.record("handler", &handler.name);
+        span.record("artifact", tracing::field::display(handler.digest));
         let ran = handler.component.invoke(received, &handler.grant, handler.deadline, Arc::clone(&self.sink)).await;
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
         Outcome::Ran(ran.ending)

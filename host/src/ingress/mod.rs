@@ -175,6 +175,7 @@ fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
         form = Empty,
         sender = Empty,
         handler = Empty,
+        artifact = Empty,
         run_us = Empty,
         trace_id = Empty,
         span_id = Empty,

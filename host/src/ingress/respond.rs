@@ -47,10 +47,9 @@ pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
     let Answer { status, outcome, code, reason, .. } = dispatched.outcome.answer();
     let status = status.as_u16();
     let latency = format!("{:.6}s", elapsed.as_secs_f64());
-    let artifact = dispatched.handler.as_ref().map(|handler| handler.digest.to_string());
     macro_rules! line {
         ($level:ident, $($message:tt)+) => {
-            tracing::$level!(outcome, code, artifact, http_request.status = status, http_request.latency = latency, $($message)+)
+            tracing::$level!(outcome, code, http_request.status = status, http_request.latency = latency, $($message)+)
         };
     }
     match &dispatched.outcome {

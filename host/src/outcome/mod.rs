@@ -195,7 +195,13 @@ fn fault_status(fault: &Fault) -> (StatusCode, &'static str) {
     match fault {
         Fault::Trap(_) => (StatusCode::INTERNAL_SERVER_ERROR, "trap"),
         Fault::Deadline(_) => (StatusCode::GATEWAY_TIMEOUT, "deadline"),
+        Fault::Cpu(_) => (StatusCode::GATEWAY_TIMEOUT, "cpu"),
         Fault::Memory(_) => (StatusCode::INSUFFICIENT_STORAGE, "memory"),
+        Fault::TableEntries(_) => (StatusCode::INSUFFICIENT_STORAGE, "table-entries"),
+        Fault::Stack(_) => (StatusCode::INSUFFICIENT_STORAGE, "stack"),
+        Fault::Resources(_) => (StatusCode::INSUFFICIENT_STORAGE, "resources"),
+        Fault::HostCalls(_) => (StatusCode::INTERNAL_SERVER_ERROR, "host-calls"),
+        Fault::Data(_) => (StatusCode::INSUFFICIENT_STORAGE, "data"),
     }
 }
 

@@ -5,15 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::{HandlerValues, Quota, parse_bytes, parse_duration};
+use super::limits::LimitsText;
+use crate::config::{HandlerValues, Quota};
 use crate::outgoing::OriginPattern;
 use crate::runtime::Grant;
-
-/// One event may take this long where the manifest doesn't say: below the default ack deadline of 10 s, so that the
-/// broker doesn't deliver the event again while it still runs.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(8);
-/// Linear memory where the manifest doesn't say.
-const DEFAULT_MEMORY: usize = 64 << 20;
 
 /// A handler's manifest, read and judged.
 #[derive(Debug)]
@@ -71,13 +66,6 @@ struct Text {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct LimitsText {
-    deadline: Option<String>,
-    memory: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
 struct PermissionsText {
     #[serde(default)]
     http: Vec<String>,
@@ -96,7 +84,7 @@ struct Declaration {
     required: bool,
 }
 
-fn field(field: impl Into<String>, problem: impl ToString) -> ManifestError {
+pub(super) fn field(field: impl Into<String>, problem: impl ToString) -> ManifestError {
     ManifestError::Field { field: field.into(), problem: problem.to_string() }
 }
 
@@ -120,27 +108,10 @@ impl Manifest {
                 "list at least one event type, such as [\"user.registered\"], none of them empty",
             ));
         }
-        let deadline = match &text.limits.deadline {
-            Some(text) => parse_duration(text).map_err(|e| field("limits.deadline", e))?,
-            None => DEFAULT_DEADLINE.min(quota.deadline),
-        };
-        if deadline.is_zero() || deadline > quota.deadline {
-            let problem =
-                format!("asks for {deadline:?}; this host allows up to {:?} (setting `max-deadline`)", quota.deadline);
-            return Err(field("limits.deadline", problem));
-        }
-        let memory = match &text.limits.memory {
-            Some(text) => parse_bytes(text).map_err(|e| field("limits.memory", e))?,
-            None => DEFAULT_MEMORY.min(quota.memory),
-        };
-        if memory > quota.memory {
-            let problem =
-                format!("asks for {memory} bytes; this host allows up to {} (setting `max-memory`)", quota.memory);
-            return Err(field("limits.memory", problem));
-        }
+        let (deadline, limits) = text.limits.judge(quota)?;
         let config = resolve_config(&name, text.config, values)?;
         let http = text.permissions.http.iter().map(|entry| origin(entry, &config)).collect::<Result<_, _>>()?;
-        Ok(Self { name, events: text.events, deadline, grant: Grant { memory, http, config } })
+        Ok(Self { name, events: text.events, deadline, grant: Grant { limits, http, config } })
     }
 }
 

@@ -4,6 +4,7 @@ mod artifact;
 mod folder;
 mod follower;
 mod install;
+mod limits;
 mod load;
 mod manifest;
 mod snapshot;

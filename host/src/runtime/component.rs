@@ -8,6 +8,8 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::{EmbedderPre, HANDLER_EXPORT};
 use super::http::Reach;
+use super::meter::{Meter, Refused};
+use super::output::{Journal, Rate};
 use super::state::GuestState;
 use super::{Captured, Grant, OutputSink};
 
@@ -20,6 +22,8 @@ pub struct Component {
     pre: EmbedderPre<GuestState>,
     /// What its instances may reach, and their connections there. While it is tried out, nothing.
     reach: Option<Arc<Reach>>,
+    /// How much its instances write together.
+    rate: Arc<Rate>,
 }
 
 /// Why bytes are no handler that this host can run.
@@ -53,6 +57,15 @@ pub enum LoadError {
     Memory {
         /// What it may have, in bytes.
         memory: usize,
+    },
+    /// It can't even begin with its tables.
+    #[error(
+        "it can't begin with the {entries} entries of tables that it may have: ask for more in its handler.toml, \
+         [limits] table-entries"
+    )]
+    TableEntries {
+        /// How many it may have.
+        entries: usize,
     },
     /// It computes at its start, without an end in sight.
     #[error("it was not instantiated within {0:?}: its start function does too much")]
@@ -98,7 +111,8 @@ impl Component {
             cause,
         };
         let pre = linker.instantiate_pre(&component).map_err(import)?;
-        let component = Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?, reach: None };
+        let component =
+            Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?, reach: None, rate: Arc::default() };
         component.try_out(grant)?;
         Ok(component)
     }
@@ -117,20 +131,31 @@ impl Component {
             executor.block_on(async { tokio::time::timeout(TRIAL, self.pre.instantiate_async(&mut store)).await });
         match made {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) if store.data().limits.refused() => Err(LoadError::Memory { memory: grant.memory }),
-            Ok(Err(cause)) => Err(LoadError::Interface(cause)),
+            Ok(Err(cause)) => Err(match store.data().meter.refused() {
+                Some(Refused::Memory) => LoadError::Memory { memory: grant.limits.memory },
+                Some(Refused::TableEntries) => LoadError::TableEntries { entries: grant.limits.table_entries },
+                None => LoadError::Interface(cause),
+            }),
             Err(_) => Err(LoadError::Start(TRIAL)),
         }
     }
 
-    /// A store for one instance, which yields at each tick and asks its limits before it grows.
+    /// A store for one instance, which yields at each tick and holds it to its limits.
     pub(super) fn store(&self, grant: &Grant, sink: &Arc<dyn OutputSink>) -> Store<GuestState> {
-        let mut store = Store::new(self.pre.engine(), GuestState::new(grant, sink, self.reach.clone()));
-        store.limiter(|state| &mut state.limits);
-        // A guest that computes gives up its thread at each tick, so that it starves nobody, and the timer around it,
-        // which its task polls in between, can end it.
+        let (engine, limits) = (self.pre.engine(), grant.limits);
+        let journal = Journal::new(Arc::clone(sink), Arc::clone(&self.rate), limits.log);
+        let meter = Meter::new(limits, engine.clone());
+        let mut store = Store::new(engine, GuestState::new(grant, journal, self.reach.clone(), meter));
+        store.limiter(|state| &mut state.meter);
+        store.set_max_component_handles(limits.resources);
+        store.set_hostcall_fuel(limits.data);
+        // A guest that computes gives up its thread at each tick, so that it starves nobody, and what is around it, which
+        // its task polls in between, can end it.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        store.epoch_deadline_callback(|store| {
+            store.data().meter.may_go_on()?;
+            Ok(UpdateDeadline::Yield(1))
+        });
         store
     }
 

@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::http::Reach;
 use super::state::GuestState;
-use super::{Component, Grant, LoadError};
+use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings};
 use crate::outgoing::Outgoing;
 
 /// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
@@ -20,11 +20,13 @@ const MEMORY_KEPT: usize = 2 << 20;
 const TABLES_KEPT: usize = 64 << 10;
 
 /// Core instances of one component: its module, an adapter and a shim; an interpreter's libraries are many more.
-const CORE_INSTANCES: u32 = 64;
+pub(super) const CORE_INSTANCES: u32 = 64;
 /// Memories of one component. Nearly all have one.
-const MEMORIES: u32 = 2;
+pub(super) const MEMORIES: u32 = 2;
 /// Tables of one component.
-const TABLES: u32 = 8;
+pub(super) const TABLES: u32 = 8;
+/// The stack of each guest, in bytes. It is the engine's: compiled code knows where it ends.
+pub(super) const STACK: usize = 512 << 10;
 
 /// What the engine is sized for, and what its guests reach the world by.
 #[derive(Clone)]
@@ -116,6 +118,7 @@ impl Linkers {
         let mut plain = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut plain)?;
         wasmtime_wasi_config::add_to_linker(&mut plain, GuestState::config)?;
+        bindings::logging::add_to_linker::<_, HasSelf<_>>(&mut plain, |state| state)?;
         let mut http = plain.clone();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut http)?;
         Ok(Self { plain, http })
@@ -129,6 +132,7 @@ impl Linkers {
 fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {
     let mut engine = Config::new();
     engine.epoch_interruption(true);
+    engine.max_wasm_stack(STACK);
     // WASI 0.3 is not promised stable in this line of wasmtime, and its bookkeeping costs a third of an event.
     engine.concurrency_support(false);
     match allocation {
@@ -159,6 +163,7 @@ fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {
         .total_memories(count.saturating_mul(MEMORIES))
         .max_tables_per_component(TABLES)
         .total_tables(count.saturating_mul(TABLES))
+        .table_elements(MAX_TABLE_ENTRIES)
         .total_stacks(count)
         .max_memory_size(config.max_memory);
     pool

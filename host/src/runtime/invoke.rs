@@ -2,12 +2,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_events::Received;
-use wasmtime::{Store, Trap};
-use wasmtime_wasi::I32Exit;
+use wasmtime::Store;
 
 use super::bindings::{self, events};
 use super::state::GuestState;
-use super::{Component, Grant, OutputSink};
+use super::{Component, Fault, Grant, OutputSink, cpu};
 
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,20 +29,6 @@ pub enum Ending {
     Fault(Fault),
 }
 
-/// Why a handler didn't return.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It trapped, or ended its program.
-    #[error("it trapped: {0}")]
-    Trap(String),
-    /// It was not done in time.
-    #[error("it was not done within its deadline of {0:?}")]
-    Deadline(Duration),
-    /// It asked for more memory than it may have, and couldn't go on without.
-    #[error("it needed more than its {0} bytes of memory")]
-    Memory(usize),
-}
-
 /// One run of a handler.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -51,7 +36,7 @@ pub struct Invocation {
     pub ending: Ending,
     /// How long it took, instantiation included.
     pub elapsed: Duration,
-    /// The most linear memory that it had, in bytes.
+    /// The most memory that it had, linear memory and tables, in bytes.
     pub peak_memory: usize,
 }
 
@@ -68,14 +53,14 @@ impl Component {
     ) -> Invocation {
         let start = Instant::now();
         let mut store = self.store(grant, &sink);
-        let ran = tokio::time::timeout(deadline, call(self, &mut store, received)).await;
-        let ending = match ran {
+        let run = cpu::within(grant.limits.cpu, call(self, &mut store, received));
+        let ending = match tokio::time::timeout(deadline, run).await {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),
-            Ok(Ok(ending)) => ending,
-            Ok(Err(_)) if store.data().limits.refused() => Ending::Fault(Fault::Memory(grant.memory)),
-            Ok(Err(error)) => Ending::Fault(Fault::Trap(describe_trap(&error))),
+            Ok(Err(budget)) => Ending::Fault(Fault::Cpu(budget)),
+            Ok(Ok(Ok(ending))) => ending,
+            Ok(Ok(Err(error))) => Ending::Fault(Fault::of(&error, &grant.limits, &store.data().meter)),
         };
-        Invocation { ending, elapsed: start.elapsed(), peak_memory: store.data().limits.peak() }
+        Invocation { ending, elapsed: start.elapsed(), peak_memory: store.data().meter.peak() }
     }
 }
 
@@ -116,23 +101,4 @@ fn to_guest(received: &Received) -> events::Event {
 fn timestamp(time: SystemTime) -> events::Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     events::Timestamp { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
-}
-
-/// The trap in words: what happened, then the innermost functions of the guest.
-fn describe_trap(error: &wasmtime::Error) -> String {
-    if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return format!("the guest ended its program with status {}", exit.0);
-    }
-    let mut text = match error.downcast_ref::<Trap>() {
-        Some(trap) => trap.to_string(),
-        None => format!("{:#}", error.root_cause()),
-    };
-    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-        let frames: Vec<_> = backtrace.frames().iter().filter_map(|frame| frame.func_name()).take(6).collect();
-        if !frames.is_empty() {
-            text.push_str(", in ");
-            text.push_str(&frames.join(" < "));
-        }
-    }
-    text
 }

@@ -4,15 +4,20 @@
 
 mod bindings;
 mod component;
+mod cpu;
 mod engine;
+mod fault;
 mod http;
 mod invoke;
 mod limits;
+mod meter;
 mod output;
 mod state;
 
 pub use component::{Component, LoadError};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
-pub use invoke::{Ending, Fault, Invocation};
-pub use output::{Captured, Line, LogLines, OutputSink, Stream};
+pub use fault::Fault;
+pub use invoke::{Ending, Invocation};
+pub use limits::{Limits, MAX_TABLE_ENTRIES};
+pub use output::{Captured, Level, Line, LogLines, OutputSink, Stream};
 pub use state::Grant;

@@ -7,16 +7,17 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::Limits;
 use super::http::{Hooks, Reach};
-use super::limits::Limits;
-use super::output::{GuestOutput, OutputSink, Stream};
+use super::meter::Meter;
+use super::output::{GuestOutput, Journal};
 use crate::outgoing::OriginPattern;
 
 /// What a handler may have and do, the same for each of its events.
 #[derive(Clone, Default)]
 pub struct Grant {
-    /// Linear memory, in bytes, over all memories of the instance.
-    pub memory: usize,
+    /// What it may use.
+    pub limits: Limits,
     /// The origins that outgoing HTTP may reach. Empty: none, and the interface is not even there.
     pub http: Vec<OriginPattern>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
@@ -27,7 +28,7 @@ impl fmt::Debug for Grant {
     /// Shows the names of configuration values, never the values: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grant")
-            .field("memory", &self.memory)
+            .field("limits", &self.limits)
             .field("http", &self.http)
             .field("config", &self.config.keys().collect::<Vec<_>>())
             .finish()
@@ -41,41 +42,55 @@ pub(super) struct GuestState {
     http_hooks: Hooks,
     table: ResourceTable,
     config: WasiConfigVariables,
-    pub(super) limits: Limits,
+    journal: Arc<Journal>,
+    pub(super) meter: Meter,
 }
 
 impl GuestState {
-    /// A state that shares nothing with any other, apart from the sink that its output goes to and its handler's
-    /// connections.
-    pub(super) fn new(grant: &Grant, sink: &Arc<dyn OutputSink>, reach: Option<Arc<Reach>>) -> Self {
+    /// A state that shares nothing with any other, apart from where its journal's lines go and its handler's connections.
+    pub(super) fn new(grant: &Grant, journal: Journal, reach: Option<Arc<Reach>>, meter: Meter) -> Self {
+        let journal = Arc::new(journal);
         let mut wasi = WasiCtx::builder();
         // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
-        wasi.stdout(GuestOutput::new(Stream::Stdout, Arc::clone(sink)));
-        wasi.stderr(GuestOutput::new(Stream::Stderr, Arc::clone(sink)));
+        wasi.stdout(GuestOutput::stdout(&journal));
+        wasi.stderr(GuestOutput::stderr(&journal));
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(grant.limits.resources);
         Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             http_hooks: Hooks::new(reach),
-            table: ResourceTable::new(),
+            table,
             config: grant.config.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
-            limits: Limits::new(grant.memory),
+            journal,
+            meter,
         }
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {
+        self.meter.host_call();
         WasiConfig::from(&self.config)
+    }
+
+    /// Where its lines go.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
     }
 }
 
+// Each host function of WASI's begins with one of these, so here its calls are counted.
+
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.meter.host_call();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.meter.host_call();
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.http_hooks }
     }
 }

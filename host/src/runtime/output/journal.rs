@@ -1,0 +1,225 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::rate::RATE;
+use super::{Level, Line, OutputSink, Rate, Stream};
+
+/// Lines that one event may write: each costs far more than its bytes.
+const MAX_LINES: usize = 500;
+/// A longer line is cut here, so that one line can't hold the whole budget back until the end.
+const MAX_LINE: usize = 8 << 10;
+/// A longer context is cut here.
+const MAX_CONTEXT: usize = 256;
+
+/// All that one event writes, whichever way, within one budget.
+pub(in crate::runtime) struct Journal(Mutex<Lines>);
+
+struct Lines {
+    sink: Arc<dyn OutputSink>,
+    rate: Arc<Rate>,
+    /// Bytes that the event may write.
+    budget: usize,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    taken: usize,
+    lines: usize,
+    dropped: usize,
+}
+
+impl Journal {
+    /// The journal of one event of a handler, which may write so many bytes.
+    pub(in crate::runtime) fn new(sink: Arc<dyn OutputSink>, rate: Arc<Rate>, budget: usize) -> Self {
+        let (stdout, stderr) = (Vec::new(), Vec::new());
+        Self(Mutex::new(Lines { sink, rate, budget, stdout, stderr, taken: 0, lines: 0, dropped: 0 }))
+    }
+
+    /// Takes bytes of standard output, which make lines with those before and after.
+    pub(super) fn stdout(&self, bytes: &[u8]) {
+        self.with(|lines| {
+            let mut partial = std::mem::take(&mut lines.stdout);
+            lines.push(Stream::Stdout, &mut partial, bytes);
+            lines.stdout = partial;
+        });
+    }
+
+    /// Takes bytes of standard error.
+    pub(super) fn stderr(&self, bytes: &[u8]) {
+        self.with(|lines| {
+            let mut partial = std::mem::take(&mut lines.stderr);
+            lines.push(Stream::Stderr, &mut partial, bytes);
+            lines.stderr = partial;
+        });
+    }
+
+    /// Takes one message that the guest logged. It stays one line, however many it has.
+    pub(super) fn log(&self, level: Level, mut context: String, mut text: String) {
+        self.with(|lines| {
+            let whole = context.len() + text.len();
+            context.truncate(context.floor_char_boundary(MAX_CONTEXT.min(lines.room())));
+            text.truncate(text.floor_char_boundary(MAX_LINE.min(lines.room() - context.len())));
+            let kept = context.len() + text.len();
+            lines.taken += kept;
+            lines.dropped += whole - kept;
+            // A line of which nothing is left says nothing.
+            if kept > 0 || whole == 0 {
+                lines.emit(Line { stream: Stream::Log, level, context: Some(context), text });
+            }
+        });
+    }
+
+    fn with(&self, write: impl FnOnce(&mut Lines)) {
+        write(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Lines {
+    /// Bytes that may still be written.
+    fn room(&self) -> usize {
+        if self.lines < MAX_LINES { self.budget.saturating_sub(self.taken) } else { 0 }
+    }
+
+    fn push(&mut self, stream: Stream, partial: &mut Vec<u8>, bytes: &[u8]) {
+        let (kept, dropped) = bytes.split_at(self.room().min(bytes.len()));
+        self.taken += kept.len();
+        self.dropped += dropped.len();
+        for piece in kept.split_inclusive(|byte| *byte == b'\n') {
+            partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || partial.len() >= MAX_LINE {
+                self.emit_partial(stream, partial);
+            }
+        }
+    }
+
+    fn emit_partial(&mut self, stream: Stream, partial: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(partial).trim_end_matches(['\n', '\r']).to_owned();
+        if self.lines == MAX_LINES {
+            self.dropped += partial.len();
+        } else {
+            let level = if stream == Stream::Stderr { Level::Warn } else { Level::Info };
+            self.emit(Line { stream, level, context: None, text });
+        }
+        partial.clear();
+    }
+
+    fn emit(&mut self, line: Line) {
+        self.lines += 1;
+        if self.rate.allows(Instant::now()) {
+            self.sink.line(line);
+        }
+    }
+
+    fn say(&self, text: String) {
+        self.sink.line(Line { stream: Stream::Host, level: Level::Warn, context: None, text });
+    }
+}
+
+impl Drop for Lines {
+    /// The last line often has no end, and what was cut has to be said.
+    fn drop(&mut self) {
+        for (stream, mut partial) in
+            [(Stream::Stdout, std::mem::take(&mut self.stdout)), (Stream::Stderr, std::mem::take(&mut self.stderr))]
+        {
+            if !partial.is_empty() {
+                self.emit_partial(stream, &mut partial);
+            }
+        }
+        if self.lines == 0 && self.dropped == 0 {
+            return;
+        }
+        if self.dropped > 0 {
+            self.say(format!(
+                "[{} further bytes of output dropped: an event may write {} in {MAX_LINES} lines ([limits] log)]",
+                self.dropped, self.budget
+            ));
+        }
+        if let Some(lines) = self.rate.notice(Instant::now()) {
+            self.say(format!(
+                "[{lines} lines of this handler dropped, of one event or several: it may write {RATE} a second]"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Captured;
+    use super::*;
+
+    const BUDGET: usize = 64 << 10;
+
+    fn lines(write: impl FnOnce(&Journal)) -> Vec<Line> {
+        let captured = Arc::new(Captured::default());
+        let journal = Journal::new(Arc::clone(&captured) as Arc<dyn OutputSink>, Arc::default(), BUDGET);
+        write(&journal);
+        drop(journal);
+        captured.take()
+    }
+
+    fn written(pieces: &[&[u8]]) -> Vec<String> {
+        let lines = lines(|journal| pieces.iter().for_each(|piece| journal.stdout(piece)));
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn lines_are_made_of_pieces_and_the_last_needs_no_end() {
+        assert_eq!(written(&[b"on", b"e\ntwo\r\n", b"\nthree"]), ["one", "two", "", "three"]);
+    }
+
+    #[test]
+    fn the_two_streams_never_mix_in_a_line() {
+        let lines = lines(|journal| {
+            journal.stdout(b"o");
+            journal.stderr(b"err\n");
+            journal.stdout(b"ut\n");
+        });
+        let found: Vec<_> = lines.iter().map(|line| (line.stream, line.level, line.text.as_str())).collect();
+        assert_eq!(found, [(Stream::Stderr, Level::Warn, "err"), (Stream::Stdout, Level::Info, "out")]);
+    }
+
+    #[test]
+    fn many_empty_lines_are_cut_and_counted() {
+        let lines = written(&["\n".repeat(10_000).as_bytes(), b"more\n"]);
+        assert_eq!(lines.len(), MAX_LINES + 1);
+        assert!(lines.last().unwrap().starts_with("[9505 further bytes"), "{:?}", lines.last());
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let lines = written(&[&vec![b'x'; BUDGET], b"more\n", b"and more\n"]);
+        assert_eq!(
+            lines.last().unwrap(),
+            "[14 further bytes of output dropped: an event may write 65536 in 500 lines ([limits] log)]"
+        );
+        assert_eq!(lines.iter().map(String::len).sum::<usize>(), BUDGET + lines.last().unwrap().len());
+    }
+
+    #[test]
+    fn what_is_logged_is_cut_between_characters_and_shares_the_budget() {
+        let lines = lines(|journal| {
+            journal.log(Level::Error, "ä".repeat(MAX_CONTEXT), "ö".repeat(MAX_LINE));
+            journal.stdout(&vec![b'x'; BUDGET]);
+            journal.log(Level::Info, "late".into(), "too late".into());
+        });
+        assert_eq!((lines[0].level, lines[0].stream), (Level::Error, Stream::Log));
+        assert_eq!(lines[0].context.as_ref().unwrap().len(), MAX_CONTEXT);
+        assert_eq!(lines[0].text.len(), MAX_LINE);
+        let (last, rest) = lines.split_last().unwrap();
+        let kept: usize = rest.iter().map(|line| line.text.len() + line.context.as_ref().map_or(0, String::len)).sum();
+        assert_eq!(kept, BUDGET);
+        let dropped = 2 * (MAX_CONTEXT + MAX_LINE) + BUDGET + "latetoo late".len() - BUDGET;
+        assert!(last.text.starts_with(&format!("[{dropped} further bytes")), "{last:?}");
+    }
+
+    #[test]
+    fn what_the_rate_drops_is_said() {
+        let rate: Arc<Rate> = Arc::default();
+        let captured = Arc::new(Captured::default());
+        for _ in 0..3 {
+            let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
+            Journal::new(sink, Arc::clone(&rate), BUDGET).stdout("x\n".repeat(MAX_LINES).as_bytes());
+        }
+        let lines = captured.take();
+        assert!(lines.len() < 3 * MAX_LINES, "{}", lines.len());
+        assert!(lines.last().unwrap().text.contains("lines of this handler dropped"), "{:?}", lines.last());
+    }
+}
