@@ -15,6 +15,7 @@ use crate::dead_letter::DeadLetterError;
 use crate::dedup::DedupError;
 use crate::dispatch::Dispatcher;
 use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
+use crate::key_value::{KeyValue, KeyValueError};
 use crate::keys::Keys;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::registry::{FolderWatch, Registry, WatchError};
@@ -51,6 +52,9 @@ pub enum AppError {
     /// No store to remember events in.
     #[error("dedup: {0}")]
     Dedup(#[from] DedupError),
+    /// No store for what handlers keep.
+    #[error("key-value: {0}")]
+    KeyValue(#[from] KeyValueError),
     /// The first load was cut off.
     #[error("the first load of the handlers broke off: {0}")]
     Load(#[from] tokio::task::JoinError),
@@ -78,9 +82,10 @@ impl App {
         let auth = parts::authenticator(&config.auth, wall_clock())?;
         let giving_up = parts::giving_up(&config.dead_letter).await?;
         let once = parts::once(&config.dedup)?;
+        let key_value = parts::key_value(&config.key_value)?;
         let registry = Arc::new(Registry::default());
         let outgoing = Outgoing::new(&config.outgoing, resolver)?;
-        let watch = Self::load(config, outgoing, &registry).await?;
+        let watch = Self::load(config, outgoing, key_value, &registry).await?;
         let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up);
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
@@ -103,10 +108,16 @@ impl App {
     }
 
     /// Makes the engine, loads every handler that is there, and follows their folder from then on.
-    async fn load(config: &Config, outgoing: Outgoing, registry: &Arc<Registry>) -> Result<FolderWatch, AppError> {
+    async fn load(
+        config: &Config,
+        outgoing: Outgoing,
+        key_value: Option<Arc<dyn KeyValue>>,
+        registry: &Arc<Registry>,
+    ) -> Result<FolderWatch, AppError> {
         let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
         let runtime =
-            Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?;
+            Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?
+                .keeping(key_value);
         parts::tell_allocation(runtime.allocation());
         let (Config { handlers, handler_values, quota, watch_interval, .. }, followed) =
             (config.clone(), Arc::clone(registry));

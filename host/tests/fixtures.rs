@@ -40,6 +40,13 @@ async fn scripted() {
     assert!(log::of_message(&answer.message_id).iter().any(|line| line["message"] == "greeting=hello"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn key_value() {
+    let answer = host().await.deliver("test.key-value", r#"[{"increment": ["n", 3]}]"#).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(log::of_message(&answer.message_id).iter().any(|line| line["message"] == "3"));
+}
+
 #[test]
 fn wrong_world() {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();

@@ -29,6 +29,14 @@
 //! - [`log`] writes log lines with a level and a context.
 #![cfg_attr(feature = "http", doc = "- [`http`] sends requests, to the origins that its manifest lists.")]
 #![cfg_attr(not(feature = "http"), doc = "- `http`, behind the feature of that name, sends requests.")]
+#![cfg_attr(
+    feature = "key-value",
+    doc = "- [`key_value`] keeps values between events, in the stores that its manifest lists."
+)]
+#![cfg_attr(
+    not(feature = "key-value"),
+    doc = "- `key_value`, behind the feature `key-value`, keeps values between events."
+)]
 //!
 //! The same event may be delivered more than once, each time to a fresh instance. So do what can be done twice, or pass
 //! [`Event::id`] on as the idempotency key: it is the same in each delivery.
@@ -43,6 +51,8 @@ mod event;
 mod failure;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "key-value")]
+pub mod key_value;
 pub mod log;
 mod run;
 mod text;

@@ -15,6 +15,7 @@ const EVENTS: &str = "tidemill:handler/events@0.1.0";
 /// What the standard library may import: none of it reaches out of the sandbox.
 const STANDARD: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 const HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
+const KEY_VALUE: [&str; 2] = ["wasi:keyvalue/atomics", "wasi:keyvalue/store"];
 const CONFIG: [&str; 1] = ["wasi:config/store"];
 const LOGGING: [&str; 1] = ["wasi:logging/logging"];
 
@@ -88,6 +89,11 @@ fn count() {
 #[test]
 fn scripted() {
     Surface::of(artifacts::SCRIPTED).is_a_handler_with(&[&HTTP[..], &CONFIG, &LOGGING].concat());
+}
+
+#[test]
+fn key_value() {
+    Surface::of(artifacts::KEY_VALUE).is_a_handler_with(&KEY_VALUE);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 use tidemill_host::config::{HandlerValues, Quota};
+use tidemill_host::key_value::MemoryStore;
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::registry::{Artifact, ArtifactError, Digest, ManifestError, install};
 use tidemill_host::runtime::{Runtime, RuntimeConfig};
@@ -23,6 +24,9 @@ use crate::output::say;
 
 /// What a manifest may ask for at most, of any host: what is over this is a mistake.
 pub(crate) const QUOTA: Quota = Quota { deadline: Duration::from_secs(600), memory: 1 << 30 };
+
+/// What a handler may keep under keys, in bytes, where a command runs it: a host's default.
+const KEPT: u64 = 16 << 20;
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
@@ -86,10 +90,11 @@ pub(crate) fn checker() -> anyhow::Result<Runtime> {
     runtime(&OutgoingConfig::default())
 }
 
-/// A runtime for one instance at a time, whose requests reach what this says.
+/// A runtime for one instance at a time, whose requests reach what this says, and which keeps what it keeps in memory.
 pub(crate) fn runtime(outgoing: &OutgoingConfig) -> anyhow::Result<Runtime> {
     let outgoing = Outgoing::new(outgoing, Arc::new(SystemResolver::default()))?;
-    Ok(Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory, outgoing })?)
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory, outgoing })?;
+    Ok(runtime.keeping(Some(Arc::new(MemoryStore::new(KEPT)))))
 }
 
 /// Builds one project, and checks that a host can load what came of it. Dropping the future ends the build.

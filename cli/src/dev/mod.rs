@@ -74,7 +74,7 @@ pub(crate) fn command() -> Command {
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
          Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --accept v2,v1, --signing-key dev=dev, \
-         --handlers DATA/built, --dead-letter DATA/dead-letter, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1].\n\n\
+         --handlers DATA/built, --dead-letter DATA/dead-letter, --key-value disk:DATA/key-value.redb, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1].\n\n\
          In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
@@ -90,6 +90,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     // Publishers of the plain scheme should work here as they are.
     sources.default_to("accept", "v2,v1");
     sources.default_to("dead-letter", data.join("dead-letter").display().to_string());
+    sources.default_to("key-value", format!("disk:{}", data.join("key-value.redb").display()));
     sources.default_to("max-attempts", "5");
     sources.default_to("allow-private", LOOPBACK);
     sources.default_to("signing-keys", KEY);

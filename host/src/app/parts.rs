@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::auth::{AuthSetupError, Authenticator};
-use crate::config::{AuthMode, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig};
+use crate::config::{
+    AuthMode, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, KeyValueConfig, KeyValueStoreConfig,
+};
 use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
 use crate::dedup::{DedupError, DedupStore, MemoryStore, RedisStore};
 use crate::dispatch::{GivingUp, Once};
+use crate::key_value::{self, DiskStore, KeyValue, KeyValueError};
 use crate::runtime::Allocation;
 
 /// What tells who may deliver, with what it needs on its way already.
@@ -50,6 +53,21 @@ pub(super) async fn giving_up(config: &DeadLetterConfig) -> Result<GivingUp, Dea
     }
     let DeadLetterConfig { max_attempts, unknown_event_type, .. } = *config;
     Ok(GivingUp { letters, max_attempts, unknown_event_type })
+}
+
+/// Where handlers keep what outlives an event, if anywhere.
+pub(super) fn key_value(config: &KeyValueConfig) -> Result<Option<Arc<dyn KeyValue>>, KeyValueError> {
+    let quota = config.quota;
+    let store: Option<Arc<dyn KeyValue>> = match &config.store {
+        KeyValueStoreConfig::None => None,
+        KeyValueStoreConfig::Memory => Some(Arc::new(key_value::MemoryStore::new(quota))),
+        KeyValueStoreConfig::Disk { file } => Some(Arc::new(DiskStore::open(file, quota)?)),
+        KeyValueStoreConfig::Redis { url } => Some(Arc::new(key_value::RedisStore::new(url, quota)?)),
+    };
+    if let Some(words) = config.in_words() {
+        tracing::info!("{words}");
+    }
+    Ok(store)
 }
 
 pub(super) fn tell_allocation(allocation: Allocation) {

@@ -58,6 +58,11 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
     size(text, 1 << 20..=4 << 30, "1MiB and 4GiB")
 }
 
+/// Bytes that a handler may keep in its stores.
+pub(super) fn key_value(text: &str) -> Result<usize, String> {
+    size(text, 1024..=64 << 30, "1KiB and 64GiB")
+}
+
 /// Events remembered in memory, at up to 270 bytes each.
 pub(super) fn dedup_capacity(text: &str) -> Result<usize, String> {
     number(text, 100..=1_000_000)

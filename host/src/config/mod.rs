@@ -9,6 +9,7 @@ mod dedup;
 mod delivery;
 mod file;
 mod handler_values;
+mod key_value;
 mod outgoing;
 mod parse;
 mod problem;
@@ -21,6 +22,7 @@ pub use auth::{AuthMode, CLOCK_SKEW, GOOGLE_ISSUERS, GOOGLE_JWKS_URL, IamConfig,
 pub use dedup::{DedupConfig, DedupStoreConfig, RedisUrl, RedisUrlError, Unavailable};
 pub use delivery::{DeadLetterConfig, DeadLetterTarget, InFlight, KeysConfig, UnknownEventType, VerifyConfig};
 pub use handler_values::HandlerValues;
+pub use key_value::{KeyValueConfig, KeyValueStoreConfig};
 pub use parse::{parse_bytes, parse_duration};
 pub use problem::{Problem, Problems};
 pub use settings::{SETTINGS, Setting, with_flags};

@@ -358,6 +358,25 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "key-value",
+        flag: "key-value",
+        variable: "TIDEMILL_KEY_VALUE",
+        value: "none|memory|disk:FILE|URL",
+        secret: true,
+        default: Some("none"),
+        help: "Where handlers keep values under keys; URL is redis:// or rediss://, for several instances",
+        ..PLAIN
+    },
+    Setting {
+        name: "key-value-quota",
+        flag: "key-value-quota",
+        variable: "TIDEMILL_KEY_VALUE_QUOTA",
+        value: "SIZE",
+        default: Some("16MiB"),
+        help: "Most that one handler may keep there: keys, values, and 128 bytes for each",
+        ..PLAIN
+    },
+    Setting {
         name: "grace",
         flag: "grace",
         variable: "TIDEMILL_GRACE",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::{
-    AuthMode, DeadLetterConfig, DedupConfig, HandlerValues, InFlight, KeysConfig, Problems, Sources, VerifyConfig,
-    bounds, parse_duration,
+    AuthMode, DeadLetterConfig, DedupConfig, HandlerValues, InFlight, KeyValueConfig, KeysConfig, Problems, Sources,
+    VerifyConfig, bounds, parse_duration,
 };
 use crate::outgoing::OutgoingConfig;
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub quota: Quota,
     /// What handlers' requests may reach.
     pub outgoing: OutgoingConfig,
+    /// Where handlers keep what outlives an event.
+    pub key_value: KeyValueConfig,
     /// Time to finish what is in flight at the end.
     pub grace: Duration,
     /// How to log.
@@ -116,6 +118,7 @@ impl Config {
         let deadline = reader.one("max-deadline", bounds::some_time);
         let memory = reader.one("max-memory", bounds::memory);
         let outgoing = reader.outgoing();
+        let key_value = reader.key_value();
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
@@ -137,6 +140,7 @@ impl Config {
                 in_flight: in_flight?,
                 quota: Quota { deadline: deadline?, memory: memory? },
                 outgoing: outgoing?,
+                key_value: key_value?,
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
                 handler_values: sources.handler_values.clone(),

@@ -1,3 +1,5 @@
+use crate::redis_link::LinkError;
+
 /// Why a store gave no answer. Neither says anything about the event.
 #[derive(Debug, thiserror::Error)]
 pub enum DedupError {
@@ -18,4 +20,13 @@ pub enum DedupError {
         /// What the server said.
         reason: String,
     },
+}
+
+impl From<LinkError> for DedupError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Unavailable { server, reason } => Self::Unavailable { store: server, reason },
+            LinkError::Refused { server, reason } => Self::Refused { store: server, reason },
+        }
+    }
 }

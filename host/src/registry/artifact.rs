@@ -62,6 +62,9 @@ impl Artifact {
         let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
         // The manifest first: it is judged in no time, and its mistakes are the more common ones.
         let Manifest { name, events, deadline, grant } = Manifest::parse(text, folder, values, quota)?;
+        if !grant.key_value.is_empty() && !runtime.keeps() {
+            return Err(ManifestError::no_key_value().into());
+        }
         let component = runtime.load(&self.wasm, &grant)?;
         Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component }))
     }

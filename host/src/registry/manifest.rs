@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::limits::LimitsText;
 use crate::config::{HandlerValues, Quota};
+use crate::key_value::{Space, StoreName};
 use crate::outgoing::OriginPattern;
 use crate::runtime::Grant;
 
@@ -69,6 +70,8 @@ struct Text {
 struct PermissionsText {
     #[serde(default)]
     http: Vec<String>,
+    #[serde(default, rename = "key-value")]
+    key_value: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +89,17 @@ struct Declaration {
 
 pub(super) fn field(field: impl Into<String>, problem: impl ToString) -> ManifestError {
     ManifestError::Field { field: field.into(), problem: problem.to_string() }
+}
+
+impl ManifestError {
+    /// A handler asks for a store where the host has none.
+    pub(super) fn no_key_value() -> Self {
+        field(
+            "permissions.key-value",
+            "it asks for a store, and this host has none (setting `key-value`): set that to memory, disk:FILE or a \
+             Redis server's URL",
+        )
+    }
 }
 
 impl Manifest {
@@ -111,7 +125,8 @@ impl Manifest {
         let (deadline, limits) = text.limits.judge(quota)?;
         let config = resolve_config(&name, text.config, values)?;
         let http = text.permissions.http.iter().map(|entry| origin(entry, &config)).collect::<Result<_, _>>()?;
-        Ok(Self { name, events: text.events, deadline, grant: Grant { limits, http, config } })
+        let key_value = text.permissions.key_value.iter().map(|store| space(&name, store)).collect::<Result<_, _>>()?;
+        Ok(Self { name, events: text.events, deadline, grant: Grant { limits, http, key_value, config } })
     }
 }
 
@@ -143,6 +158,12 @@ fn resolve_config(
         return Err(field(format!("config.{key}"), problem));
     }
     Ok(config)
+}
+
+fn space(handler: &str, store: &str) -> Result<Space, ManifestError> {
+    let name: Result<StoreName, _> = store.parse();
+    let name = name.map_err(|error| field("permissions.key-value", format!("{store:?}: {error}")))?;
+    Ok(Space::new(handler, name))
 }
 
 fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<OriginPattern, ManifestError> {

@@ -8,6 +8,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::{EmbedderPre, HANDLER_EXPORT};
 use super::http::Reach;
+use super::key_value::Kept;
 use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
 use super::state::GuestState;
@@ -24,6 +25,8 @@ pub struct Component {
     reach: Option<Arc<Reach>>,
     /// How much its instances write together.
     rate: Arc<Rate>,
+    /// What its instances may keep between events. While it is tried out, nothing.
+    kept: Option<Arc<Kept>>,
 }
 
 /// Why bytes are no handler that this host can run.
@@ -99,20 +102,29 @@ impl Component {
             let exports = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
             return Err(LoadError::NotAHandler { exports });
         }
-        let wants_http = ty.imports(engine).any(|(name, item)| {
-            matches!(item.ty, ComponentItem::ComponentInstance(_)) && name.starts_with("wasi:http/outgoing-handler")
-        });
+        let imports = |interface: &str| {
+            ty.imports(engine).any(|(name, item)| {
+                matches!(item.ty, ComponentItem::ComponentInstance(_)) && name.starts_with(interface)
+            })
+        };
         let import = |cause| LoadError::Import {
-            hint: if wants_http {
+            hint: if grant.http.is_empty() && imports("wasi:http/outgoing-handler") {
                 "; it sends HTTP requests, which its handler.toml has to ask for: [permissions] http = [\"https://…\"]"
+            } else if grant.key_value.is_empty() && imports("wasi:keyvalue/") {
+                "; it keeps values under keys, which its handler.toml has to ask for: [permissions] key-value = \
+                 [\"default\"]"
             } else {
                 ""
             },
             cause,
         };
         let pre = linker.instantiate_pre(&component).map_err(import)?;
-        let component =
-            Self { pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?, reach: None, rate: Arc::default() };
+        let component = Self {
+            pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?,
+            reach: None,
+            rate: Arc::default(),
+            kept: None,
+        };
         component.try_out(grant)?;
         Ok(component)
     }
@@ -120,6 +132,11 @@ impl Component {
     /// The same component, whose instances reach so far.
     pub(super) fn reaching(self, reach: Option<Arc<Reach>>) -> Self {
         Self { reach, ..self }
+    }
+
+    /// The same component, whose instances keep this.
+    pub(super) fn keeping(self, kept: Option<Arc<Kept>>) -> Self {
+        Self { kept, ..self }
     }
 
     /// Makes one instance, with the handler's own limits: its types, its memory and its start are then known to fit.
@@ -145,7 +162,8 @@ impl Component {
         let (engine, limits) = (self.pre.engine(), grant.limits);
         let journal = Journal::new(Arc::clone(sink), Arc::clone(&self.rate), limits.log);
         let meter = Meter::new(limits, engine.clone());
-        let mut store = Store::new(engine, GuestState::new(grant, journal, self.reach.clone(), meter));
+        let state = GuestState::new(grant, journal, self.reach.clone(), self.kept.clone(), meter);
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_max_component_handles(limits.resources);
         store.set_hostcall_fuel(limits.data);

@@ -6,8 +6,10 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::http::Reach;
+use super::key_value::{self, Kept};
 use super::state::GuestState;
 use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings};
+use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
 
 /// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
@@ -61,6 +63,7 @@ pub struct Runtime {
     engine: Engine,
     linkers: Arc<Linkers>,
     outgoing: Outgoing,
+    key_value: Option<Arc<dyn KeyValue>>,
     allocation: Allocation,
     _ticker: Arc<Ticker>,
 }
@@ -69,6 +72,8 @@ pub struct Runtime {
 struct Linkers {
     plain: Linker<GuestState>,
     http: Linker<GuestState>,
+    key_value: Linker<GuestState>,
+    http_and_key_value: Linker<GuestState>,
 }
 
 impl Runtime {
@@ -88,9 +93,22 @@ impl Runtime {
             engine,
             linkers: Arc::new(linkers),
             outgoing: config.outgoing.clone(),
+            key_value: None,
             allocation,
             _ticker: Arc::new(ticker),
         })
+    }
+
+    /// The same runtime, whose guests keep values here, those that may. `None`: nowhere, as it is at first.
+    #[must_use]
+    pub fn keeping(self, key_value: Option<Arc<dyn KeyValue>>) -> Self {
+        Self { key_value, ..self }
+    }
+
+    /// Whether there is a store that guests may keep values in.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.key_value.is_some()
     }
 
     /// Where instances get their memory.
@@ -109,7 +127,10 @@ impl Runtime {
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
         let component = Component::load(&self.engine, self.linkers.for_guest(grant), wasm, grant)?;
         let reach = (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())));
-        Ok(component.reaching(reach))
+        let spaces = &grant.key_value;
+        let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
+        let kept = kept.map(|store| Arc::new(Kept::new(Arc::clone(store), spaces.clone())));
+        Ok(component.reaching(reach).keeping(kept))
     }
 }
 
@@ -121,11 +142,19 @@ impl Linkers {
         bindings::logging::add_to_linker::<_, HasSelf<_>>(&mut plain, |state| state)?;
         let mut http = plain.clone();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut http)?;
-        Ok(Self { plain, http })
+        let [mut key_value, mut http_and_key_value] = [plain.clone(), http.clone()];
+        key_value::add_to_linker(&mut key_value)?;
+        key_value::add_to_linker(&mut http_and_key_value)?;
+        Ok(Self { plain, http, key_value, http_and_key_value })
     }
 
     fn for_guest(&self, grant: &Grant) -> &Linker<GuestState> {
-        if grant.http.is_empty() { &self.plain } else { &self.http }
+        match (!grant.http.is_empty(), !grant.key_value.is_empty()) {
+            (false, false) => &self.plain,
+            (true, false) => &self.http,
+            (false, true) => &self.key_value,
+            (true, true) => &self.http_and_key_value,
+        }
     }
 }
 

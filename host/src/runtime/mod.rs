@@ -9,6 +9,7 @@ mod engine;
 mod fault;
 mod http;
 mod invoke;
+mod key_value;
 mod limits;
 mod meter;
 mod output;

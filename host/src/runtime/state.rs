@@ -9,8 +9,10 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Limits;
 use super::http::{Hooks, Reach};
+use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal};
+use crate::key_value::Space;
 use crate::outgoing::OriginPattern;
 
 /// What a handler may have and do, the same for each of its events.
@@ -20,6 +22,8 @@ pub struct Grant {
     pub limits: Limits,
     /// The origins that outgoing HTTP may reach. Empty: none, and the interface is not even there.
     pub http: Vec<OriginPattern>,
+    /// The stores that it may keep values in. Empty: none, and the interface is not even there.
+    pub key_value: Vec<Space>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
     pub config: BTreeMap<String, String>,
 }
@@ -30,6 +34,7 @@ impl fmt::Debug for Grant {
         f.debug_struct("Grant")
             .field("limits", &self.limits)
             .field("http", &self.http)
+            .field("key_value", &self.key_value)
             .field("config", &self.config.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -43,12 +48,20 @@ pub(super) struct GuestState {
     table: ResourceTable,
     config: WasiConfigVariables,
     journal: Arc<Journal>,
+    key_value: Keeping,
     pub(super) meter: Meter,
 }
 
 impl GuestState {
-    /// A state that shares nothing with any other, apart from where its journal's lines go and its handler's connections.
-    pub(super) fn new(grant: &Grant, journal: Journal, reach: Option<Arc<Reach>>, meter: Meter) -> Self {
+    /// A state that shares nothing with any other, apart from where its journal's lines go, its handler's connections and
+    /// its handler's stores.
+    pub(super) fn new(
+        grant: &Grant,
+        journal: Journal,
+        reach: Option<Arc<Reach>>,
+        kept: Option<Arc<Kept>>,
+        meter: Meter,
+    ) -> Self {
         let journal = Arc::new(journal);
         let mut wasi = WasiCtx::builder();
         // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
@@ -64,6 +77,7 @@ impl GuestState {
             table,
             config: grant.config.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             journal,
+            key_value: Keeping::new(kept),
             meter,
         }
     }
@@ -76,6 +90,10 @@ impl GuestState {
     /// Where its lines go.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    pub(super) fn key_value(&mut self) -> View<'_> {
+        View { keeping: &mut self.key_value, table: &mut self.table }
     }
 }
 

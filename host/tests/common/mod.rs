@@ -29,8 +29,8 @@ use tempfile::TempDir;
 use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Signer};
 use tidemill_host::app::App;
 use tidemill_host::config::{
-    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeysConfig, LogConfig,
-    LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
+    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeyValueConfig,
+    KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
 };
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
@@ -110,6 +110,7 @@ pub fn config(handlers: &Path) -> Config {
         quota: Quota { deadline: Duration::from_secs(60), memory: 256 << 20 },
         // The tests' providers are on this machine.
         outgoing: OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() },
+        key_value: KeyValueConfig { store: KeyValueStoreConfig::Memory, quota: 16 << 20 },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
         handler_values: HandlerValues::default(),

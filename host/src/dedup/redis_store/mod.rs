@@ -1,16 +1,14 @@
 //! The store that several instances share: one short value an event in a Redis server (5 or later, or a Valkey).
 
-mod link;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::Script;
 use uuid::Uuid;
 
-use self::link::Link;
 use super::{Asking, Claim, DedupError, DedupKey, DedupStore, LONGEST_LEASE, Lease, Settlement};
 use crate::config::RedisUrl;
+use crate::redis_link::Link;
 
 /// What the names of this store's keys begin with; the event's [`DedupKey`] follows.
 const PREFIX: &str = "tidemill:dedup:";
@@ -64,7 +62,10 @@ impl DedupStore for RedisStore {
                 ("granted", Ok(attempt)) => Ok(Claim::Granted(Lease { key: *key, grant, attempt })),
                 ("running", _) => Ok(Claim::Running { for_at_most: Duration::from_millis(number) }),
                 ("done", _) => Ok(Claim::Done),
-                _ => Err(self.link.refused(format!("its answer to a claim is {answer:?} {number}, which is none"))),
+                _ => {
+                    let reason = format!("its answer to a claim is {answer:?} {number}, which is none");
+                    Err(self.link.refused(reason).into())
+                }
             }
         })
     }
@@ -78,7 +79,7 @@ impl DedupStore for RedisStore {
             };
             let mut settle = self.settle.key(format!("{PREFIX}{}", lease.key));
             settle.arg(self.name(lease.grant)).arg(end).arg(millis(self.remember));
-            self.link.run(&settle).await
+            Ok(self.link.run(&settle).await?)
         })
     }
 }
