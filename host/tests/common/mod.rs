@@ -9,6 +9,7 @@
 )]
 
 pub mod issuer;
+pub mod line;
 pub mod log;
 pub mod redis;
 

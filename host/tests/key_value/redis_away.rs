@@ -1,9 +1,11 @@
 //! A server that goes, sleeps or refuses, and comes back.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidemill_host::key_value::{KeyValue, KeyValueError, RedisStore};
 
+use super::common::line::Line;
 use super::common::redis::Redis;
 use super::{PLENTY, key, space, text, value};
 
@@ -47,6 +49,24 @@ async fn a_connection_that_the_server_closes_costs_nothing_and_counts_nothing_tw
         assert_eq!(store.increment(&at, &key("n"), 1).await.unwrap(), count);
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec_async(&mut admin).await.unwrap();
     }
+}
+
+/// The hard case: the server has made the change, and the connection breaks before the answer is here.
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_once() {
+    let Some(server) = Redis::start().await else { return };
+    let line = Line::to(server.port()).await;
+    let url = format!("redis://127.0.0.1:{}", line.port).parse().unwrap();
+    let (store, at) = (RedisStore::new(&url, PLENTY).unwrap(), space("h", "default"));
+    // So that the script is there, and the next change is one question with one answer.
+    assert_eq!(store.increment(&at, &key("n"), 1).await.unwrap(), 1);
+    line.cut_next_answer.store(true, Ordering::SeqCst);
+    assert_eq!(store.increment(&at, &key("n"), 1).await.unwrap(), 2);
+    assert_eq!(line.cuts.load(Ordering::SeqCst), 1, "an answer was lost");
+    assert_eq!(text(&store, &at, "n").await.as_deref(), Some("2"));
+    line.cut_next_answer.store(true, Ordering::SeqCst);
+    assert!(store.swap(&at, &key("n"), Some(b"2".to_vec()), value("3")).await.unwrap());
+    assert_eq!(line.cuts.load(Ordering::SeqCst), 2, "an answer was lost");
 }
 
 #[tokio::test]
