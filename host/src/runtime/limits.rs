@@ -32,7 +32,8 @@ impl Default for Limits {
             table_entries: 20_000,
             resources: 1_000,
             host_calls: 1_000_000,
-            data: 1 << 20,
+            // The longest value that a key-value store takes, with its key and to spare.
+            data: 2 << 20,
             log: 64 << 10,
         }
     }
