@@ -9,8 +9,6 @@ use anyhow::{Context, Result, bail};
 use super::buildah::Buildah;
 use crate::tools::{output, program, root, run};
 
-/// Where Debian's packages come from.
-const MIRROR: &str = "http://deb.debian.org/debian";
 /// What both images need beyond the smallest Debian: a C compiler and root certificates for the one that builds, names
 /// of services and time zones for the one that runs.
 const PACKAGES: &str = "ca-certificates,gcc,libc6-dev,netbase,tzdata";
@@ -55,7 +53,7 @@ fn debian(folder: &Path, release: &str) -> Result<PathBuf> {
     remove(&part)?;
     println!("Debian {release}, with debootstrap: about a minute");
     let mut command = program("debootstrap", folder);
-    command.args(["--variant=minbase", &format!("--include={PACKAGES}"), release]).arg(&part).arg(MIRROR);
+    command.args(["--variant=minbase", &format!("--include={PACKAGES}"), release]).arg(&part);
     output(&mut command)?;
     remove(&part.join("var/cache/apt/archives"))?;
     fs::rename(&part, &done).with_context(|| format!("{} can't be renamed", part.display()))?;
