@@ -55,7 +55,8 @@ pub enum Sender {
 }
 
 impl Authenticator {
-    /// An authenticator of this mode. It asks nobody anything yet: keys are fetched when the first token needs them.
+    /// An authenticator of this mode. It asks nobody anything yet: keys are fetched once [`Self::prepare`] is
+    /// called, or the first token needs them.
     ///
     /// # Errors
     /// Where the mode needs TLS and the machine's root certificates can't be read.

@@ -39,14 +39,14 @@ impl DeadLetters for DeadLetterFolder {
     fn store(&self, letter: Letter) -> Storing<'_> {
         let path = self.folder.join(file_name(&letter));
         Box::pin(async move {
-            let (file, path) = (path.clone(), path.display().to_string());
-            let writing = tokio::task::spawn_blocking(move || write_whole(&file, &content(letter)?));
+            let shown = path.display().to_string();
+            let writing = tokio::task::spawn_blocking(move || write_whole(&path, &content(letter)?));
             match tokio::time::timeout(TIME_LIMIT, writing).await {
                 Ok(written) => written
                     .map_err(io::Error::other)
                     .flatten()
-                    .map_err(|source| DeadLetterError::Folder { path, source }),
-                Err(_) => Err(DeadLetterError::Slow { path }),
+                    .map_err(|source| DeadLetterError::Folder { path: shown, source }),
+                Err(_) => Err(DeadLetterError::Slow { path: shown }),
             }
         })
     }

@@ -76,8 +76,9 @@ impl Ingress {
         let received = match verified {
             Ok(received) => received,
             Err((refusal, Envelope { message, delivery })) => {
-                let not_taken = not_taken(refusal, sender, Some((message, delivery)));
-                return Err(Box::new(NotTaken { held: Some((entry, room)), ..*not_taken }));
+                let mut not_taken = not_taken(refusal, sender, Some((message, delivery)));
+                not_taken.held = Some((entry, room));
+                return Err(not_taken);
             }
         };
         let span = tracing::Span::current();
