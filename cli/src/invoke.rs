@@ -14,7 +14,7 @@ use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
 use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink};
 
-use crate::build::{QUOTA, runtime};
+use crate::build::{runtime, terms};
 use crate::failure::Failure;
 use crate::input;
 use crate::output::{printable, say};
@@ -79,7 +79,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let (name, artifact) = read(&path, &received.event.event_type).map_err(Failure::misused)?;
     let runtime = runtime(&outgoing)?;
     let handler = artifact
-        .load(&runtime, &name, &sources.handler_values, QUOTA)
+        .load(&runtime, &name, &terms(sources.handler_values.clone()))
         .map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
     let event_type = &received.event.event_type;
     if !handler.events.contains(event_type) {

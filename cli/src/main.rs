@@ -3,6 +3,7 @@
 mod build;
 mod dev;
 mod failure;
+mod grants;
 mod input;
 mod invoke;
 mod output;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Some(("dev", flags)) => dev::main(flags, variables),
         Some(("build", flags)) => build::main(flags),
         Some(("invoke", flags)) => invoke::main(flags, variables),
+        Some(("grants", flags)) => grants::main(flags, variables),
         Some(("publish", flags)) => publish::main(flags, &variables),
         // Clap asks for a subcommand and knows no others.
         _ => Ok(ExitCode::SUCCESS),
@@ -47,6 +49,7 @@ fn command() -> Command {
         .subcommand(dev::command())
         .subcommand(build::command())
         .subcommand(invoke::command())
+        .subcommand(grants::command())
         .subcommand(publish::command())
 }
 

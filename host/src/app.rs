@@ -119,9 +119,9 @@ impl App {
             Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?
                 .keeping(key_value);
         parts::tell_allocation(runtime.allocation());
-        let (Config { handlers, handler_values, quota, watch_interval, .. }, followed) =
-            (config.clone(), Arc::clone(registry));
-        let start = move || FolderWatch::start(handlers, runtime, followed, handler_values, quota, watch_interval);
+        let (handlers, watch_interval) = (config.handlers.clone(), config.watch_interval);
+        let (terms, followed) = (config.terms(), Arc::clone(registry));
+        let start = move || FolderWatch::start(handlers, runtime, followed, terms, watch_interval);
         let watch = tokio::task::spawn_blocking(start).await??;
         let snapshot = registry.snapshot();
         for name in config.handler_values.handlers() {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
-use tidemill_host::config::{HandlerValues, Quota};
+use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
 use tidemill_host::key_value::MemoryStore;
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::registry::{Artifact, ArtifactError, Digest, ManifestError, install};
@@ -27,6 +27,11 @@ pub(crate) const QUOTA: Quota = Quota { deadline: Duration::from_secs(600), memo
 
 /// What a handler may keep under keys, in bytes, where a command runs it: a host's default.
 const KEPT: u64 = 16 << 20;
+
+/// What holds where a handler is its author's own: it gets what it asks for.
+pub(crate) fn terms(values: HandlerValues) -> Terms {
+    Terms { values, quota: QUOTA, grants: Grants::all() }
+}
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
@@ -113,7 +118,8 @@ pub(crate) async fn build(project: &Project, checker: &Runtime) -> anyhow::Resul
 
 /// The same judgement that a host passes, apart from values that only the operator has.
 fn check(project: &Project, artifact: &Artifact, checker: &Runtime) -> anyhow::Result<()> {
-    let load = |artifact: &Artifact| artifact.load(checker, &project.name, &HandlerValues::default(), QUOTA).map(drop);
+    let terms = terms(HandlerValues::default());
+    let load = |artifact: &Artifact| artifact.load(checker, &project.name, &terms).map(drop);
     let loaded = match load(artifact) {
         Err(ArtifactError::Manifest(ManifestError::Missing { .. })) => load(&with_values(artifact)?),
         loaded => loaded,

@@ -74,7 +74,7 @@ pub(crate) fn command() -> Command {
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
          Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --accept v2,v1, --signing-key dev=dev, \
-         --handlers DATA/built, --dead-letter DATA/dead-letter, --key-value disk:DATA/key-value.redb, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1].\n\n\
+         --handlers DATA/built, --dead-letter DATA/dead-letter, --key-value disk:DATA/key-value.redb, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1], --grant '* all'.\n\n\
          In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
@@ -93,6 +93,8 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("key-value", format!("disk:{}", data.join("key-value.redb").display()));
     sources.default_to("max-attempts", "5");
     sources.default_to("allow-private", LOOPBACK);
+    // They are built here, so they are the author's own.
+    sources.default_to("grants", "* all");
     sources.default_to("signing-keys", KEY);
     sources.default_to("grace", "3s");
     sources.default_to("handlers", built.display().to_string());

@@ -147,3 +147,30 @@ fn build_makes_what_a_host_can_serve() {
     let left: Vec<_> = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["email-on-register"], "something is left over");
 }
+
+#[test]
+fn grants_shows_what_each_handler_may_do_and_what_it_may_not() {
+    let handlers = tempfile::tempdir().unwrap();
+    let asks = "events = [\"a\"]\n[permissions]\nhttp = [\"https://api.example.com\"]\n";
+    place(handlers.path(), "asks", asks, artifacts::EMPTY);
+    place(handlers.path(), "plain", "events = [\"b\"]\n[limits]\nmemory = \"8MiB\"\n", artifacts::EMPTY);
+    let grants = |rules: &[&str]| {
+        let arguments = ["grants", "--output", "json", "--handlers", handlers.path().to_str().unwrap()];
+        let output = run(&[&arguments[..], rules].concat());
+        (output.status.code(), serde_json::from_str::<Value>(stdout(&output)).unwrap())
+    };
+    let (code, shown) = grants(&[]);
+    assert_eq!(code, Some(1));
+    let refused = shown["handlers"][0]["refused"][0].as_str().unwrap();
+    assert!(refused.starts_with("handler.toml, line 3, field `permissions.http`"), "{refused}");
+    assert_eq!(shown["handlers"][1]["limits"]["memory_bytes"], 8 << 20);
+
+    let (code, shown) = grants(&["--grant", "asks http=https://*.example.com memory=1MiB"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(shown["handlers"][0]["http"], json!(["https://api.example.com:443"]));
+    assert_eq!(shown["handlers"][0]["limits"]["memory_bytes"], 1 << 20);
+    assert_eq!(shown["handlers"][0]["rules"], json!(["asks http=https://*.example.com:443 memory=1048576"]));
+    let output = run(&["grants", "--handlers", handlers.path().to_str().unwrap(), "--grant", "asks htpp=x"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("grants (flag --grant)"), "{}", stderr(&output));
+}

@@ -50,7 +50,9 @@ fn host_with(provider: &Provider, change: impl FnOnce(&mut Command)) -> Host {
     let port = free_port().to_string();
     let mut serve = tidemill();
     serve.args(["serve", "--port", &port, "--address", "127.0.0.1", "--auth", "none", "--signing-key", KEY]);
-    serve.args(["--log-format", "json", "--allow-private", "127.0.0.1", "--handlers"]).arg(handlers.path());
+    serve
+        .args(["--log-format", "json", "--allow-private", "127.0.0.1", "--grant", "* all", "--handlers"])
+        .arg(handlers.path());
     serve.args(["--handler-config", &format!("email-on-register.mail-url={}", provider.url("/mail"))]);
     serve.args(["--handler-config", &format!("push-on-like.push-url={}", provider.url("/push"))]);
     serve.env("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "mail-key");

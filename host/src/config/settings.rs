@@ -305,6 +305,15 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "grants",
+        flag: "grant",
+        variable: "TIDEMILL_GRANTS",
+        value: "RULE",
+        many: true,
+        help: "What handlers may do of what they ask for, HANDLER|* all, or http=ORIGIN key-value=STORE publish=TYPE events=TYPE memory=SIZE …; may be given more than once",
+        ..PLAIN
+    },
+    Setting {
         name: "allow-private",
         flag: "allow-private",
         variable: "TIDEMILL_ALLOW_PRIVATE",

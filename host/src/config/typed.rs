@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::{
-    AuthMode, DeadLetterConfig, DedupConfig, HandlerValues, InFlight, KeyValueConfig, KeysConfig, Problems, Sources,
-    VerifyConfig, bounds, parse_duration,
+    AuthMode, DeadLetterConfig, DedupConfig, Grants, HandlerValues, InFlight, KeyValueConfig, KeysConfig, Problems,
+    Sources, VerifyConfig, bounds, parse_duration,
 };
 use crate::outgoing::OutgoingConfig;
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub in_flight: InFlight,
     /// The most that a handler may ask for.
     pub quota: Quota,
+    /// What handlers may do.
+    pub grants: Grants,
     /// What handlers' requests may reach.
     pub outgoing: OutgoingConfig,
     /// Where handlers keep what outlives an event.
@@ -101,7 +103,7 @@ impl Config {
         let address = reader.one("address", |text| {
             text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no IP address; give one such as 0.0.0.0 or ::"))
         });
-        let handlers = reader.required("handlers", "name the folder of handlers, for example --handlers ./handlers");
+        let handlers = reader.handlers();
         let watch_interval = reader.one("watch-interval", bounds::some_time);
         let auth = reader.auth(&mut warnings);
         let verify = reader.verify(auth.as_ref(), &mut warnings);
@@ -115,8 +117,8 @@ impl Config {
         let body_timeout = reader.one("body-timeout", bounds::some_time);
         let max_connections = reader.one("max-connections", bounds::connections);
         let in_flight = reader.in_flight(max_body);
-        let deadline = reader.one("max-deadline", bounds::some_time);
-        let memory = reader.one("max-memory", bounds::memory);
+        let quota = reader.quota();
+        let grants = reader.grants();
         let outgoing = reader.outgoing();
         let key_value = reader.key_value();
         let grace = reader.one("grace", parse_duration);
@@ -127,7 +129,7 @@ impl Config {
         let config = (|| {
             Some(Self {
                 listen: SocketAddr::new(address?, port?),
-                handlers: PathBuf::from(handlers?),
+                handlers: handlers?,
                 watch_interval: watch_interval?,
                 auth: auth?,
                 verify: verify?,
@@ -138,7 +140,8 @@ impl Config {
                 body_timeout: body_timeout?,
                 max_connections: max_connections?,
                 in_flight: in_flight?,
-                quota: Quota { deadline: deadline?, memory: memory? },
+                quota: quota?,
+                grants: grants?,
                 outgoing: outgoing?,
                 key_value: key_value?,
                 grace: grace?,

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::origin::split;
+use super::private::closed;
 use super::{Host, Origin, OriginError, Scheme};
 
 /// Origins that a handler may reach: `https://api.example.com`, or `https://*.example.com` for each name that has one
@@ -32,6 +33,25 @@ impl OriginPattern {
             (Hosts::Below(_), Host::Address(_)) => false,
         };
         host && self.scheme == origin.scheme && self.port == origin.port
+    }
+
+    /// Whether every origin that `other` stands for is one of these.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match &other.host {
+            Hosts::One(host) => self.matches(&Origin { scheme: other.scheme, host: host.clone(), port: other.port }),
+            Hosts::Below(_) => self == other,
+        }
+    }
+
+    /// Why no request goes there, whatever the operator allows: a metadata server, or an address that is nobody's. A
+    /// name is judged by itself; which addresses it has is looked at when it is connected to.
+    #[must_use]
+    pub fn closed(&self) -> Option<&'static str> {
+        match &self.host {
+            Hosts::One(host) => closed(host),
+            Hosts::Below(_) => None,
+        }
     }
 }
 
@@ -126,6 +146,34 @@ mod tests {
         assert_eq!(error("https://user@example.com"), OriginError::User);
         assert_eq!(error("https://"), OriginError::Host(HostError::Empty));
         assert_eq!(error("http://0xa9fea9fe"), OriginError::Host(HostError::Number));
+    }
+
+    #[test]
+    fn a_pattern_covers_what_is_no_wider() {
+        let covers = |pattern: &str, other: &str| {
+            pattern.parse::<OriginPattern>().unwrap().covers(&other.parse::<OriginPattern>().unwrap())
+        };
+        assert!(covers("https://a.example.com", "https://A.example.com:443/v1"));
+        assert!(covers("https://*.example.com", "https://a.example.com"));
+        assert!(covers("https://*.example.com", "https://*.example.com"));
+        for (pattern, other) in [
+            ("https://a.example.com", "https://*.example.com"),
+            ("https://*.example.com", "https://*.a.example.com"),
+            ("https://*.example.com", "https://*.example.com:8443"),
+            ("https://*.example.com", "http://a.example.com:443"),
+        ] {
+            assert!(!covers(pattern, other), "{pattern} {other}");
+        }
+    }
+
+    #[test]
+    fn a_metadata_server_is_closed_by_name_and_by_address() {
+        for text in ["http://metadata.google.internal", "http://169.254.169.254", "http://[::ffff:169.254.169.254]"] {
+            assert!(text.parse::<OriginPattern>().unwrap().closed().is_some(), "{text}");
+        }
+        for text in ["https://api.example.com", "https://*.example.com", "http://127.0.0.1", "http://10.0.0.1"] {
+            assert_eq!(text.parse::<OriginPattern>().unwrap().closed(), None, "{text}");
+        }
     }
 
     #[test]

@@ -14,6 +14,18 @@ pub(super) fn is_metadata_name(name: &str) -> bool {
     METADATA_NAMES.contains(&name)
 }
 
+/// Why nothing opens a host to handlers, where that can be said of it before its addresses are known.
+pub(super) fn closed(host: &Host) -> Option<&'static str> {
+    match host {
+        Host::Name(name) if is_metadata_name(name) => Some("a cloud's metadata server"),
+        Host::Name(_) => None,
+        Host::Address(address) => match standing(*address) {
+            Standing::Closed(kind) => Some(kind),
+            Standing::Public | Standing::Private(_) => None,
+        },
+    }
+}
+
 /// A host in a private network or on this machine that the operator opens to the handlers whose manifests list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateHost {
@@ -46,13 +58,9 @@ impl FromStr for PrivateHost {
     fn from_str(text: &str) -> Result<Self, PrivateHostError> {
         let (host, port) = split(text)?;
         let host = Host::parse(host).map_err(OriginError::from)?;
-        match &host {
-            Host::Name(name) if is_metadata_name(name) => Err(PrivateHostError::Closed("a cloud's metadata server")),
-            Host::Address(address) => match standing(*address) {
-                Standing::Closed(kind) => Err(PrivateHostError::Closed(kind)),
-                Standing::Public | Standing::Private(_) => Ok(Self { host, port }),
-            },
-            Host::Name(_) => Ok(Self { host, port }),
+        match closed(&host) {
+            Some(kind) => Err(PrivateHostError::Closed(kind)),
+            None => Ok(Self { host, port }),
         }
     }
 }

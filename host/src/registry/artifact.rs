@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{Handler, Manifest, ManifestError};
-use crate::config::{HandlerValues, Quota};
+use crate::config::Terms;
 use crate::runtime::{LoadError, Runtime};
 
 /// The bytes of a handler and of its manifest.
@@ -46,25 +46,18 @@ impl Artifact {
         Digest(hash.finalize().into())
     }
 
-    /// Compiles it into a handler. `folder` names it where its manifest doesn't.
+    /// Compiles it into a handler, if the operator's terms allow what it asks for. `folder` names it where its manifest
+    /// doesn't.
     ///
     /// It takes as long as [`Runtime::load`] does: call it off the serving threads.
     ///
     /// # Errors
     /// See [`ArtifactError`].
-    pub fn load(
-        &self,
-        runtime: &Runtime,
-        folder: &str,
-        values: &HandlerValues,
-        quota: Quota,
-    ) -> Result<Arc<Handler>, ArtifactError> {
+    pub fn load(&self, runtime: &Runtime, folder: &str, terms: &Terms) -> Result<Arc<Handler>, ArtifactError> {
         let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
         // The manifest first: it is judged in no time, and its mistakes are the more common ones.
-        let Manifest { name, events, deadline, grant } = Manifest::parse(text, folder, values, quota)?;
-        if !grant.key_value.is_empty() && !runtime.keeps() {
-            return Err(ManifestError::no_key_value().into());
-        }
+        let manifest = Manifest::parse(text, folder, terms)?.kept_by(runtime.keeps())?;
+        let Manifest { name, events, deadline, grant } = manifest;
         let component = runtime.load(&self.wasm, &grant)?;
         Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component }))
     }

@@ -1,12 +1,14 @@
 //! `[limits]` of a `handler.toml`: what an event of the handler may use.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::manifest::{ManifestError, field};
-use crate::config::{Quota, parse_bytes, parse_duration};
+use super::problem::Problems;
+use crate::config::{Caps, Quota, parse_bytes, parse_duration};
 use crate::runtime::{Limits, MAX_TABLE_ENTRIES};
 
 /// One event may take this long where the manifest doesn't say: below the default ack deadline of 10 s, so that the
@@ -23,89 +25,113 @@ const LOG: RangeInclusive<usize> = 1 << 10..=1 << 20;
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct LimitsText {
-    deadline: Option<String>,
-    cpu: Option<String>,
-    memory: Option<String>,
-    table_entries: Option<usize>,
-    resources: Option<usize>,
-    host_calls: Option<u64>,
-    data: Option<String>,
-    log: Option<String>,
+    deadline: Option<Spanned<String>>,
+    cpu: Option<Spanned<String>>,
+    memory: Option<Spanned<String>>,
+    table_entries: Option<Spanned<usize>>,
+    resources: Option<Spanned<usize>>,
+    host_calls: Option<Spanned<u64>>,
+    data: Option<Spanned<String>>,
+    log: Option<Spanned<String>>,
 }
 
 impl LimitsText {
-    /// The deadline and the limits.
-    ///
-    /// # Errors
-    /// Where a value is of another form, or is more than the host allows.
-    pub(super) fn judge(&self, quota: Quota) -> Result<(Duration, Limits), ManifestError> {
+    /// The deadline and the limits. What is of another form, or more than the operator allows, is noted. A default is
+    /// never more than what is allowed.
+    pub(super) fn judge(self, quota: Quota, caps: &Caps, problems: &mut Problems<'_>) -> (Duration, Limits) {
+        const TIME: Duration = Duration::from_millis(1);
         let default = Limits::default();
-        let deadline = self.deadline(quota)?;
-        let memory = self.memory(quota, default.memory)?;
+        let mut judge = Judge(problems);
+        let deadline = judge.parsed("deadline", self.deadline, parse_duration);
+        let deadline_most = Most(quota.deadline, "setting `max-deadline`").or(caps.deadline);
+        let deadline = judge.bounded("deadline", deadline, TIME, deadline_most, DEFAULT_DEADLINE);
+        let cpu = judge.parsed("cpu", self.cpu, parse_duration);
+        let cpu = judge.bounded("cpu", cpu, TIME, Most(deadline, "its deadline").or(caps.cpu), deadline);
+        let memory = judge.parsed("memory", self.memory, parse_bytes);
+        let memory_most = Most(quota.memory, "setting `max-memory`").or(caps.memory);
+        let data = judge.parsed("data", self.data, parse_bytes);
+        let log = judge.parsed("log", self.log, parse_bytes);
         let limits = Limits {
-            memory,
-            cpu: self.cpu(deadline)?,
-            table_entries: within("table-entries", self.table_entries, 0..=MAX_TABLE_ENTRIES, default.table_entries)?,
-            resources: within("resources", self.resources, RESOURCES, default.resources)?,
-            host_calls: within("host-calls", self.host_calls, HOST_CALLS, default.host_calls)?,
-            data: within("data", bytes("data", self.data.as_ref())?, DATA, default.data)?,
-            log: within("log", bytes("log", self.log.as_ref())?, LOG, default.log)?,
+            memory: judge.bounded("memory", memory, 0, memory_most, default.memory),
+            // A budget that is no less than the deadline can't be used up before it.
+            cpu: Some(cpu).filter(|cpu| *cpu < deadline),
+            table_entries: judge.ranged(
+                "table-entries",
+                self.table_entries,
+                0..=MAX_TABLE_ENTRIES,
+                caps.table_entries,
+                default.table_entries,
+            ),
+            resources: judge.ranged("resources", self.resources, RESOURCES, caps.resources, default.resources),
+            host_calls: judge.ranged("host-calls", self.host_calls, HOST_CALLS, caps.host_calls, default.host_calls),
+            data: judge.ranged("data", data, DATA, caps.data, default.data),
+            log: judge.ranged("log", log, LOG, caps.log, default.log),
         };
-        Ok((deadline, limits))
-    }
-
-    fn deadline(&self, quota: Quota) -> Result<Duration, ManifestError> {
-        let deadline = match &self.deadline {
-            Some(text) => parse_duration(text).map_err(|e| field("limits.deadline", e))?,
-            None => DEFAULT_DEADLINE.min(quota.deadline),
-        };
-        if deadline.is_zero() || deadline > quota.deadline {
-            let problem =
-                format!("asks for {deadline:?}; this host allows up to {:?} (setting `max-deadline`)", quota.deadline);
-            return Err(field("limits.deadline", problem));
-        }
-        Ok(deadline)
-    }
-
-    /// A budget that is no less than the deadline can't be used up before it.
-    fn cpu(&self, deadline: Duration) -> Result<Option<Duration>, ManifestError> {
-        let Some(text) = &self.cpu else { return Ok(None) };
-        let cpu = parse_duration(text).map_err(|e| field("limits.cpu", e))?;
-        if cpu.is_zero() || cpu > deadline {
-            let problem = format!("asks for {cpu:?}; give a time above zero and up to the deadline, {deadline:?}");
-            return Err(field("limits.cpu", problem));
-        }
-        Ok((cpu < deadline).then_some(cpu))
-    }
-
-    fn memory(&self, quota: Quota, default: usize) -> Result<usize, ManifestError> {
-        let memory = bytes("memory", self.memory.as_ref())?.unwrap_or(default.min(quota.memory));
-        if memory > quota.memory {
-            let problem =
-                format!("asks for {memory} bytes; this host allows up to {} (setting `max-memory`)", quota.memory);
-            return Err(field("limits.memory", problem));
-        }
-        Ok(memory)
+        (deadline, limits)
     }
 }
 
-fn bytes(name: &str, text: Option<&String>) -> Result<Option<usize>, ManifestError> {
-    text.map(|text| parse_bytes(text)).transpose().map_err(|e| field(format!("limits.{name}"), e))
+/// The most that may be asked for, and who says so.
+struct Most<N>(N, &'static str);
+
+impl<N: PartialOrd> Most<N> {
+    /// The smaller of this and what the operator's rules let the handler have.
+    fn or(self, cap: Option<N>) -> Self {
+        match cap {
+            Some(cap) if cap < self.0 => Self(cap, "setting `grants`"),
+            _ => self,
+        }
+    }
 }
 
-fn within<N: PartialOrd + Copy + std::fmt::Display>(
-    name: &str,
-    asked: Option<N>,
-    range: RangeInclusive<N>,
-    default: N,
-) -> Result<N, ManifestError> {
-    match asked {
-        None => Ok(default),
-        Some(asked) if range.contains(&asked) => Ok(asked),
-        Some(asked) => {
-            let problem = format!("asks for {asked}; a handler may have {} to {}", range.start(), range.end());
-            Err(field(format!("limits.{name}"), problem))
+struct Judge<'a, 'b>(&'a mut Problems<'b>);
+
+impl Judge<'_, '_> {
+    fn parsed<N>(
+        &mut self,
+        name: &str,
+        text: Option<Spanned<String>>,
+        parse: impl Fn(&str) -> Result<N, String>,
+    ) -> Option<Spanned<N>> {
+        let text = text?;
+        match parse(text.get_ref()) {
+            Ok(value) => Some(Spanned::new(text.span(), value)),
+            Err(problem) => {
+                self.0.note_at(&text, format!("limits.{name}"), problem);
+                None
+            }
         }
+    }
+
+    fn bounded<N: PartialOrd + Copy + fmt::Debug>(
+        &mut self,
+        name: &str,
+        asked: Option<Spanned<N>>,
+        least: N,
+        Most(most, says): Most<N>,
+        default: N,
+    ) -> N {
+        let default = if default > most { most } else { default };
+        let Some(asked) = asked else { return default };
+        let value = *asked.get_ref();
+        if value >= least && value <= most {
+            return value;
+        }
+        let problem = format_args!("asks for {value:?}; it may have {least:?} to {most:?} ({says})");
+        self.0.note_at(&asked, format!("limits.{name}"), problem);
+        default
+    }
+
+    fn ranged<N: PartialOrd + Copy + fmt::Debug>(
+        &mut self,
+        name: &str,
+        asked: Option<Spanned<N>>,
+        range: RangeInclusive<N>,
+        cap: Option<N>,
+        default: N,
+    ) -> N {
+        let most = Most(*range.end(), "any handler").or(cap);
+        self.bounded(name, asked, *range.start(), most, default)
     }
 }
 
@@ -116,7 +142,13 @@ mod tests {
     const QUOTA: Quota = Quota { deadline: Duration::from_secs(60), memory: 32 << 20 };
 
     fn judged(text: &str) -> Result<(Duration, Limits), String> {
-        toml::from_str::<LimitsText>(text).unwrap().judge(QUOTA).map_err(|error| error.to_string())
+        within(text, &Caps::default())
+    }
+
+    fn within(text: &str, caps: &Caps) -> Result<(Duration, Limits), String> {
+        let mut problems = Problems::of(text);
+        let judged = toml::from_str::<LimitsText>(text).unwrap().judge(QUOTA, caps, &mut problems);
+        problems.none().map(|()| judged).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -158,6 +190,24 @@ mod tests {
         ] {
             let error = judged(text).unwrap_err();
             assert!(error.contains(&format!("`{name}`")), "{text}: {error}");
+        }
+    }
+    #[test]
+    fn what_the_operator_caps_is_refused_if_asked_for_and_less_if_not() {
+        let caps = Caps {
+            deadline: Some(Duration::from_secs(2)),
+            cpu: Some(Duration::from_secs(1)),
+            memory: Some(4 << 20),
+            host_calls: Some(10),
+            ..Caps::default()
+        };
+        let (deadline, limits) = within("", &caps).unwrap();
+        assert_eq!((deadline, limits.cpu), (Duration::from_secs(2), Some(Duration::from_secs(1))));
+        assert_eq!((limits.memory, limits.host_calls), (4 << 20, 10));
+        let error = within("deadline = \"1s\"\nmemory = \"8MiB\"\nhost-calls = 11", &caps).unwrap_err();
+        assert!(!error.contains("limits.deadline"), "{error}");
+        for asked in ["line 2, field `limits.memory`", "line 3, field `limits.host-calls`", "(setting `grants`)"] {
+            assert!(error.contains(asked), "{error}");
         }
     }
 }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use super::folder::{self, Stamp, Unread};
 use super::{Digest, Handler};
-use crate::config::{HandlerValues, Quota};
+use crate::config::Terms;
 use crate::runtime::Runtime;
 
 /// Makes handlers of folders.
 pub(super) struct Loader {
     pub(super) runtime: Runtime,
-    pub(super) values: HandlerValues,
-    pub(super) quota: Quota,
+    pub(super) terms: Terms,
 }
 
 /// What became of a folder.
@@ -30,7 +29,7 @@ impl Loader {
             return Ok(Loaded::Same);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let loaded = caught(|| artifact.load(&self.runtime, &name, &self.values, self.quota));
+        let loaded = caught(|| artifact.load(&self.runtime, &name, &self.terms));
         let loaded = loaded.and_then(|loaded| loaded.map_err(|error| error.to_string()));
         loaded.map(Loaded::New).map_err(Unread::Refused)
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::limits::LimitsText;
-use crate::config::{HandlerValues, Quota};
-use crate::key_value::{Space, StoreName};
-use crate::outgoing::OriginPattern;
+use super::permissions::PermissionsText;
+use super::problem::{FieldProblem, Problems};
+use crate::config::{Allowance, HandlerValues, Terms};
 use crate::runtime::Grant;
 
 /// A handler's manifest, read and judged.
@@ -42,36 +43,22 @@ pub enum ManifestError {
         /// The key.
         key: String,
     },
-    /// A field has a value that can't be used.
-    #[error("handler.toml, field `{field}`: {problem}")]
-    Field {
-        /// The field, with dots.
-        field: String,
-        /// What is wrong with it and what to do.
-        problem: String,
-    },
+    /// Fields have values that can't be used, or ask for what the handler can't have.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<FieldProblem>),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
     name: Option<String>,
-    events: Vec<String>,
+    events: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
     permissions: PermissionsText,
     #[serde(default)]
     config: BTreeMap<String, ConfigText>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct PermissionsText {
-    #[serde(default)]
-    http: Vec<String>,
-    #[serde(default, rename = "key-value")]
-    key_value: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,47 +74,70 @@ struct Declaration {
     required: bool,
 }
 
-pub(super) fn field(field: impl Into<String>, problem: impl ToString) -> ManifestError {
-    ManifestError::Field { field: field.into(), problem: problem.to_string() }
-}
-
-impl ManifestError {
-    /// A handler asks for a store where the host has none.
-    pub(super) fn no_key_value() -> Self {
-        field(
-            "permissions.key-value",
-            "it asks for a store, and this host has none (setting `key-value`): set that to memory, disk:FILE or a \
-             Redis server's URL",
-        )
-    }
-}
-
 impl Manifest {
-    /// Reads a manifest. `folder` names the handler where the manifest doesn't; `values` are the operator's.
+    /// Reads a manifest, and judges it by the operator's terms. `folder` names the handler where the manifest doesn't.
     ///
     /// # Errors
-    /// Where it is of another form, asks for more than `quota`, or lacks a value that it requires.
-    pub fn parse(text: &str, folder: &str, values: &HandlerValues, quota: Quota) -> Result<Self, ManifestError> {
+    /// Where it is of another form, asks for what the terms don't allow, or lacks a value that it requires: all that is
+    /// wrong with its fields together.
+    pub fn parse(text: &str, folder: &str, terms: &Terms) -> Result<Self, ManifestError> {
+        let mut problems = Problems::of(text);
         let text: Text = toml::from_str(text)?;
         let name = text.name.unwrap_or_else(|| folder.to_owned());
         if !is_name(&name) {
-            return Err(field(
+            problems.note(
                 "name",
-                format!("{name:?} is no name: use a-z, 0-9 and `-`, at most 63, a letter or digit first"),
-            ));
+                format_args!("{name:?} is no name: use a-z, 0-9 and `-`, at most 63, a letter or digit first"),
+            );
+            // What follows is asked by the name.
+            return Err(problems.into_error());
         }
-        if text.events.is_empty() || text.events.iter().any(String::is_empty) {
-            return Err(field(
-                "events",
-                "list at least one event type, such as [\"user.registered\"], none of them empty",
-            ));
-        }
-        let (deadline, limits) = text.limits.judge(quota)?;
-        let config = resolve_config(&name, text.config, values)?;
-        let http = text.permissions.http.iter().map(|entry| origin(entry, &config)).collect::<Result<_, _>>()?;
-        let key_value = text.permissions.key_value.iter().map(|store| space(&name, store)).collect::<Result<_, _>>()?;
-        Ok(Self { name, events: text.events, deadline, grant: Grant { limits, http, key_value, config } })
+        let allowance = terms.grants.of(&name);
+        let events = events(text.events, &allowance, &mut problems);
+        let (deadline, limits) = text.limits.judge(terms.quota, &allowance.caps(), &mut problems);
+        let config = resolve_config(&name, text.config, &terms.values, &mut problems)?;
+        let http = text.permissions.http(&config, &allowance, &mut problems);
+        let key_value = text.permissions.key_value(&allowance, &mut problems);
+        problems.none()?;
+        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, config } })
     }
+
+    /// The same manifest, unless it asks for a store and there `is` none.
+    ///
+    /// # Errors
+    /// [`ManifestError::Fields`], which says how the host gets one.
+    pub fn kept_by(self, is: bool) -> Result<Self, ManifestError> {
+        if is || self.grant.key_value.is_empty() {
+            return Ok(self);
+        }
+        let problem = "it asks for a store, and this host has none (setting `key-value`): set that to memory, disk:FILE or \
+                       a Redis server's URL";
+        let field = "permissions.key-value".to_owned();
+        Err(ManifestError::Fields(vec![FieldProblem { line: None, field, problem: problem.to_owned() }]))
+    }
+}
+
+/// The event types that it serves. What is wrong or not allowed is noted.
+fn events(
+    listed: Spanned<Vec<Spanned<String>>>,
+    allowance: &Allowance<'_>,
+    problems: &mut Problems<'_>,
+) -> Vec<String> {
+    if listed.get_ref().is_empty() || listed.get_ref().iter().any(|event_type| event_type.get_ref().is_empty()) {
+        let problem = "list at least one event type, such as [\"user.registered\"], none of them empty";
+        problems.note_at(&listed, "events", problem);
+    }
+    for event_type in listed.get_ref().iter().filter(|event_type| !allowance.serves(event_type.get_ref())) {
+        let problem = format_args!(
+            "it asks to serve {:?}, and the operator's rules say which event types it may (setting `grants`): to allow \
+             it, add the rule '{} events={}'",
+            event_type.get_ref(),
+            allowance.handler(),
+            event_type.get_ref()
+        );
+        problems.note_at(event_type, "events", problem);
+    }
+    listed.into_inner().into_iter().map(Spanned::into_inner).collect()
 }
 
 fn is_name(name: &str) -> bool {
@@ -140,6 +150,7 @@ fn resolve_config(
     name: &str,
     declared: BTreeMap<String, ConfigText>,
     values: &HandlerValues,
+    problems: &mut Problems<'_>,
 ) -> Result<BTreeMap<String, String>, ManifestError> {
     let mut config = BTreeMap::new();
     for (key, declaration) in declared {
@@ -153,37 +164,10 @@ fn resolve_config(
         };
         config.insert(key, value);
     }
-    if let Some(key) = values.keys(name).find(|key| !config.contains_key(*key)) {
-        let problem = format!("the host's configuration gives a value for `{key}`, which the handler doesn't declare");
-        return Err(field(format!("config.{key}"), problem));
+    for key in values.keys(name).filter(|key| !config.contains_key(*key)) {
+        let problem =
+            format_args!("the host's configuration gives a value for `{key}`, which the handler doesn't declare");
+        problems.note(format!("config.{key}"), problem);
     }
     Ok(config)
-}
-
-fn space(handler: &str, store: &str) -> Result<Space, ManifestError> {
-    let name: Result<StoreName, _> = store.parse();
-    let name = name.map_err(|error| field("permissions.key-value", format!("{store:?}: {error}")))?;
-    Ok(Space::new(handler, name))
-}
-
-fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<OriginPattern, ManifestError> {
-    let url = match entry.strip_prefix("config:") {
-        None => entry,
-        Some(key) => config.get(key).ok_or_else(|| {
-            field(
-                "permissions.http",
-                format!("{entry:?} names the configuration key `{key}`, which has no value under [config]"),
-            )
-        })?,
-    };
-    // A value may hold a password, an entry of the manifest's own doesn't.
-    url.parse().map_err(|error| {
-        field(
-            "permissions.http",
-            format!(
-                "{entry:?} names no origin: {error}; write a scheme and a host, such as https://api.example.com, \
-                 https://*.example.com or http://127.0.0.1:8025"
-            ),
-        )
-    })
 }

@@ -7,6 +7,8 @@ mod install;
 mod limits;
 mod load;
 mod manifest;
+mod permissions;
+mod problem;
 mod snapshot;
 mod watch;
 
@@ -17,6 +19,7 @@ use arc_swap::ArcSwap;
 pub use artifact::{Artifact, ArtifactError, Digest};
 pub use install::install;
 pub use manifest::{Manifest, ManifestError};
+pub use problem::FieldProblem;
 pub use snapshot::{Handler, Snapshot};
 pub use watch::{FolderWatch, WatchError};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::follower::Follower;
 use super::load::Loader;
 use super::{Registry, folder};
-use crate::config::{HandlerValues, Quota};
+use crate::config::Terms;
 use crate::runtime::Runtime;
 
 /// How far the compiling thread steps back behind the serving ones (`nice`): on busy processors it gets a third of
@@ -50,12 +50,11 @@ impl FolderWatch {
         dir: PathBuf,
         runtime: Runtime,
         registry: Arc<Registry>,
-        values: HandlerValues,
-        quota: Quota,
+        terms: Terms,
         interval: Duration,
     ) -> Result<Self, WatchError> {
         let found = folder::scan(&dir).map_err(|source| WatchError::Folder { path: dir.clone(), source })?;
-        let mut follower = Follower::new(registry, Loader { runtime, values, quota });
+        let mut follower = Follower::new(registry, Loader { runtime, terms });
         // What is there at the start is not in the middle of being written.
         follower.apply(found, true);
         let (stop, stopped) = channel();

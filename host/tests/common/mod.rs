@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Signer};
 use tidemill_host::app::App;
 use tidemill_host::config::{
-    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, HandlerValues, InFlight, KeyValueConfig,
+    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, Grants, HandlerValues, InFlight, KeyValueConfig,
     KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
 };
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
@@ -109,6 +109,7 @@ pub fn config(handlers: &Path) -> Config {
         max_connections: 1000,
         in_flight: InFlight { events: 64, per_handler: 64, body_bytes: 64 << 20 },
         quota: Quota { deadline: Duration::from_secs(60), memory: 256 << 20 },
+        grants: Grants::all(),
         // The tests' providers are on this machine.
         outgoing: OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() },
         key_value: KeyValueConfig { store: KeyValueStoreConfig::Memory, quota: 16 << 20 },

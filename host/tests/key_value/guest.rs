@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tidemill_host::config::{HandlerValues, KeyValueConfig, KeyValueStoreConfig, Quota};
+use tidemill_host::config::{Grants, HandlerValues, KeyValueConfig, KeyValueStoreConfig, Quota, Terms};
 use tidemill_host::key_value::{DiskStore, ENTRY_COST, MemoryStore};
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::registry::Artifact;
@@ -152,10 +152,8 @@ async fn who_may_not_keep_anything_is_not_loaded_and_told_why() {
     let load = |runtime: &Runtime, manifest: String| {
         let artifact = Artifact { manifest: manifest.into_bytes(), wasm: wasm(KEY_VALUE) };
         let quota = Quota { deadline: Duration::from_secs(10), memory: 64 << 20 };
-        let values = HandlerValues::default();
-        tokio::task::block_in_place(|| {
-            artifact.load(runtime, "one", &values, quota).map(drop).map_err(|e| e.to_string())
-        })
+        let terms = Terms { values: HandlerValues::default(), quota, grants: Grants::all() };
+        tokio::task::block_in_place(|| artifact.load(runtime, "one", &terms).map(drop).map_err(|e| e.to_string()))
     };
     load(&with, manifest("one", "[\"default\"]")).unwrap();
     let unasked = load(&with, "events = [\"one\"]\n".into()).unwrap_err();

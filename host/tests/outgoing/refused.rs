@@ -1,9 +1,12 @@
 //! What no handler reaches, whatever its manifest lists, in every form that it can be written in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
-use tidemill_host::config::Config;
+use tidemill_host::config::{Config, Grants, HandlerValues, Quota, Terms};
+use tidemill_host::outgoing::OriginPattern;
+use tidemill_host::registry::Manifest;
 use tidemill_test_artifacts::SCRIPTED;
 
 use crate::common::{TestHost, log, wasm};
@@ -62,7 +65,20 @@ async fn private_and_metadata_addresses_that_the_manifest_lists() {
         format!("http://0.0.0.0:{}", everywhere.port()),
         format!("http://[::]:{}", everywhere.port()),
     ];
+    // What is no host's is not even loaded; what may be, by its name, is judged by the addresses that it has.
+    let (never, urls): (Vec<_>, Vec<_>) =
+        urls.into_iter().partition(|url| url.parse::<OriginPattern>().unwrap().closed().is_some());
     let host = host(&urls, names).await;
+    assert_eq!((never.len(), urls.len()), (13, 12));
+    for url in &never {
+        let terms = Terms {
+            values: HandlerValues::default(),
+            quota: Quota { deadline: Duration::from_secs(60), memory: 64 << 20 },
+            grants: Grants::all(),
+        };
+        let refused = Manifest::parse(&manifest(std::slice::from_ref(url)), "scripted", &terms).unwrap_err();
+        assert!(refused.to_string().contains("which no handler may reach"), "{url}: {refused}");
+    }
     for url in &urls {
         let answer = host.script(json!([get(format!("{url}/computeMetadata/v1/"))])).await;
         assert!(retried(&answer).contains("private network"), "{url}: {answer:?}");

@@ -3,7 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{HandlerValues, Quota};
+use crate::config::{Grants, HandlerValues, Quota, Terms};
 use crate::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use crate::registry::{Artifact, folder, install};
 use crate::runtime::{Runtime, RuntimeConfig};
@@ -21,7 +21,8 @@ impl Looks {
         let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20, outgoing }).unwrap();
         let quota = Quota { deadline: std::time::Duration::from_secs(10), memory: 64 << 20 };
         let registry = Arc::new(Registry::default());
-        let loader = Loader { runtime, values: HandlerValues::default(), quota };
+        let terms = Terms { values: HandlerValues::default(), quota, grants: Grants::all() };
+        let loader = Loader { runtime, terms };
         let follower = Follower::new(Arc::clone(&registry), loader);
         Self { dir: tempfile::tempdir().unwrap(), follower, registry }
     }

@@ -1,0 +1,151 @@
+//! `tidemill grants`: what each handler of a folder may do, with the settings that a host would be started with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{ArgMatches, Command};
+use serde_json::{Value, json};
+use tidemill_host::config::{Sources, Terms, with_flags};
+use tidemill_host::registry::{Manifest, ManifestError};
+
+use crate::failure::Failure;
+use crate::output::{printable, say};
+
+/// The subcommand and its flags: those of `serve`, so that it can be asked with the very same line.
+pub(crate) fn command() -> Command {
+    with_flags(
+        Command::new("grants")
+            .about("What each handler may do: what its handler.toml asks for, where the operator's rules allow it")
+            .arg(crate::output_flag()),
+    )
+    .after_help(
+        "Takes the flags, variables and file of `serve`, of which it reads those that matter here; exit code 1 where a \
+         handler asks for what it can't have, since a host would not load it.\n\n\
+         Example: tidemill grants --handlers ./handlers --grant 'email-on-register http=https://api.resend.com'",
+    )
+}
+
+/// Runs the command: exit code 0 where every handler may have what it asks for, else 1.
+pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+    let sources = Sources::gather(flags, variables, Path::new("."));
+    let (dir, terms, keeps) = sources.terms().map_err(Failure::misused)?;
+    let judged = judge_all(&dir, &terms, keeps)?;
+    let refused = judged.values().any(Result::is_err);
+    if crate::wants_json(flags) {
+        let shown = judged.iter().map(|(folder, judged)| match judged {
+            Ok(manifest) => as_json(manifest, &terms),
+            Err(error) => json!({ "handler": folder, "refused": problems(error) }),
+        });
+        say(json!({ "handlers": shown.collect::<Vec<_>>() }));
+    } else {
+        for (folder, judged) in &judged {
+            match judged {
+                Ok(manifest) => show(manifest, &terms),
+                Err(error) => {
+                    say(format_args!("{folder}: refused"));
+                    problems(error).iter().for_each(|problem| say(format_args!("  {}", printable(problem))));
+                }
+            }
+        }
+    }
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Each handler's manifest, judged as a host judges it, by the name of its folder.
+fn judge_all(
+    dir: &Path,
+    terms: &Terms,
+    keeps: bool,
+) -> anyhow::Result<BTreeMap<String, Result<Manifest, ManifestError>>> {
+    let mut judged = BTreeMap::new();
+    for path in manifests(dir).with_context(|| format!("{}: it can't be read", dir.display()))? {
+        let text = fs::read_to_string(&path).with_context(|| format!("{}: it can't be read", path.display()))?;
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+        let manifest = Manifest::parse(&text, &folder, terms).and_then(|manifest| manifest.kept_by(keeps));
+        judged.insert(folder, manifest);
+    }
+    Ok(judged)
+}
+
+fn manifests(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path().join("handler.toml");
+        if !entry.file_name().to_string_lossy().starts_with('.') && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn problems(error: &ManifestError) -> Vec<String> {
+    match error {
+        ManifestError::Fields(fields) => fields.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
+/// What a handler has, by kind, in the words of its manifest.
+fn granted(manifest: &Manifest) -> Vec<(&'static str, Vec<String>)> {
+    let Manifest { events, deadline, grant, .. } = manifest;
+    let limits = grant.limits;
+    let cpu = limits.cpu.map_or("as the deadline".to_owned(), |cpu| format!("{cpu:?}"));
+    vec![
+        ("events", events.clone()),
+        ("http", grant.http.iter().map(ToString::to_string).collect()),
+        ("key-value", grant.key_value.iter().map(|space| space.store().to_owned()).collect()),
+        ("config", grant.config.keys().cloned().collect()),
+        (
+            "limits",
+            vec![
+                format!("deadline {deadline:?}"),
+                format!("cpu {cpu}"),
+                format!("memory {} KiB", limits.memory >> 10),
+                format!("table-entries {}", limits.table_entries),
+                format!("resources {}", limits.resources),
+                format!("host-calls {}", limits.host_calls),
+                format!("data {} KiB", limits.data >> 10),
+                format!("log {} KiB", limits.log >> 10),
+            ],
+        ),
+    ]
+}
+
+fn show(manifest: &Manifest, terms: &Terms) {
+    say(format_args!("{}: may have what it asks for", manifest.name));
+    for (kind, what) in granted(manifest) {
+        let what = if what.is_empty() { "none".to_owned() } else { what.join(", ") };
+        say(format_args!("  {kind:<10} {}", printable(&what)));
+    }
+    let rules: Vec<_> = terms.grants.of(&manifest.name).rules().map(|rule| format!("'{rule}'")).collect();
+    let rules = if rules.is_empty() { "none".to_owned() } else { rules.join(", ") };
+    say(format_args!("  {:<10} {}", "rules", printable(&rules)));
+}
+
+fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
+    let Manifest { name, events, deadline, grant } = manifest;
+    let limits = grant.limits;
+    let rules: Vec<_> = terms.grants.of(name).rules().map(ToString::to_string).collect();
+    json!({
+        "handler": name,
+        "events": events,
+        "http": grant.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "key_value": grant.key_value.iter().map(|space| space.store()).collect::<Vec<_>>(),
+        "config": grant.config.keys().collect::<Vec<_>>(),
+        "limits": {
+            "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            "cpu_ms": limits.cpu.map(|cpu| u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX)),
+            "memory_bytes": limits.memory,
+            "table_entries": limits.table_entries,
+            "resources": limits.resources,
+            "host_calls": limits.host_calls,
+            "data_bytes": limits.data,
+            "log_bytes": limits.log,
+        },
+        "rules": rules,
+    })
+}

@@ -1,0 +1,107 @@
+//! What the operator doesn't grant, no handler has: it is refused when it is loaded, with the line that asks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{TestHost, log, wasm};
+use hyper::StatusCode;
+use serde_json::json;
+use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
+use tidemill_host::registry::{Manifest, ManifestError};
+use tidemill_test_artifacts::{EMPTY, SCRIPTED};
+
+const MANIFEST: &str = r#"
+events = [
+    "script",
+    "other",
+]
+[limits]
+memory = "32MiB"
+host-calls = 5000
+[permissions]
+http = ["http://127.0.0.1:9", "config:url"]
+key-value = ["default"]
+[config]
+url = "https://api.example.com/v1"
+"#;
+
+fn grants(rules: &[&str]) -> Grants {
+    Grants::new(rules.iter().map(|rule| rule.parse().unwrap()).collect())
+}
+
+fn judged(manifest: &str, rules: &[&str]) -> Result<Manifest, Vec<String>> {
+    let quota = Quota { deadline: Duration::from_secs(60), memory: 64 << 20 };
+    let terms = Terms { values: HandlerValues::default(), quota, grants: grants(rules) };
+    Manifest::parse(manifest, "one", &terms).map_err(|error| match error {
+        ManifestError::Fields(fields) => fields.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
+    })
+}
+
+#[test]
+fn each_ask_that_is_not_granted_is_told_with_its_line_and_the_rule_that_would_grant_it() {
+    let refused = judged(MANIFEST, &["two all", "one events=script memory=16MiB host-calls=5000"]).unwrap_err();
+    for (line, field, says) in [
+        (4, "events", "'one events=other'"),
+        (7, "limits.memory", "asks for 33554432; it may have 0 to 16777216 (setting `grants`)"),
+        (10, "permissions.http", "'one http=http://127.0.0.1:9'"),
+        (10, "permissions.http", "'one http=https://api.example.com:443'"),
+        (11, "permissions.key-value", "'one key-value=default'"),
+    ] {
+        let start = format!("handler.toml, line {line}, field `{field}`: ");
+        assert!(
+            refused.iter().any(|told| told.starts_with(&start) && told.contains(says)),
+            "{start}{says}: {refused:#?}"
+        );
+    }
+    assert_eq!(refused.len(), 5, "{refused:#?}");
+}
+
+#[test]
+fn the_rules_that_a_refusal_names_are_enough() {
+    let rules = ["one http=http://127.0.0.1:9 http=https://api.example.com:443 key-value=default"];
+    let granted = judged(MANIFEST, &rules).unwrap().grant;
+    assert_eq!((granted.http.len(), granted.key_value.len()), (2, 1));
+    judged(MANIFEST, &["* all"]).unwrap();
+}
+
+#[test]
+fn a_metadata_server_is_refused_whatever_is_granted() {
+    for origin in ["http://169.254.169.254", "http://metadata.google.internal", "http://[::ffff:169.254.169.254]"] {
+        let manifest = format!("events = [\"a\"]\n[permissions]\nhttp = [\"{origin}\"]\n");
+        let refused = judged(&manifest, &["* all", "one http=https://api.example.com"]).unwrap_err();
+        assert!(
+            refused[0].starts_with("handler.toml, line 3") && refused[0].contains("no handler may reach"),
+            "{refused:?}"
+        );
+    }
+}
+
+/// A host with nothing granted serves what asks for nothing, and says of the rest which line asks for too much.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_loads_what_is_granted_and_nothing_else() {
+    let handlers = [
+        ("plain", "events = [\"plain\"]\n", &*wasm(EMPTY)),
+        ("asks", "events = [\"script\"]\n[permissions]\nhttp = [\"http://127.0.0.1:9\"]\n", &*wasm(SCRIPTED)),
+    ];
+    let host = TestHost::start_with(&handlers, |config| config.grants = Grants::default()).await;
+    assert_eq!(host.deliver("plain", "{}").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(host.script(json!([])).await.code(), "unknown-event-type");
+    let told = |line: &serde_json::Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.contains("handler refused") && message.contains("line 3, field `permissions.http`")
+    };
+    assert_eq!(log::lines(told).len(), 1);
+
+    let host =
+        TestHost::start_with(&handlers, |config| config.grants = grants(&["asks http=http://127.0.0.1:9"])).await;
+    assert_eq!(host.script(json!([])).await.status, StatusCode::NO_CONTENT);
+}
