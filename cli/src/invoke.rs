@@ -12,7 +12,7 @@ use tidemill_events::{Delivery, Envelope, Received};
 use tidemill_host::config::Sources;
 use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
-use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink};
+use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink, Surroundings, ThisMachine};
 
 use crate::build::{runtime, terms};
 use crate::failure::Failure;
@@ -92,7 +92,9 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let captured = Arc::new(Captured::default());
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
-    let invocation = executor.block_on(handler.component.invoke(&received, &handler.grant, handler.deadline, sink));
+    let surroundings = Surroundings { sink, machine: Arc::new(ThisMachine::new(now)) };
+    let ran = handler.component.invoke(&received, &handler.grant, handler.deadline, &surroundings);
+    let invocation = executor.block_on(ran);
     Ok(show(flags, &handler, invocation, &captured))
 }
 

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidemill_events::{Delivery, Envelope, Event, Key, KeyRing, Received, Scheme, Sender, Signer, Verifier};
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
-use tidemill_host::runtime::{Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig};
+use tidemill_host::runtime::{
+    Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig, Surroundings, ThisMachine,
+};
 use tidemill_test_artifacts::{EMPTY, USER_NAME_CHANGED};
 
 const RUNS: usize = 20_000;
@@ -51,12 +53,12 @@ fn outgoing() -> Outgoing {
 }
 
 async fn invoke(component: &Component, grant: &Grant) -> Vec<Duration> {
-    let sink: Arc<dyn OutputSink> = Arc::new(Nowhere);
+    let surroundings = Surroundings { sink: Arc::new(Nowhere), machine: Arc::new(ThisMachine::new(|| UNIX_EPOCH)) };
     let received = Received::unverified(event(), delivery());
     let mut times = Vec::with_capacity(RUNS);
     for run in 0..WARM_UP + RUNS {
         let start = Instant::now();
-        let ran = component.invoke(&received, grant, Duration::from_secs(5), Arc::clone(&sink)).await;
+        let ran = component.invoke(&received, grant, Duration::from_secs(5), &surroundings).await;
         let elapsed = start.elapsed();
         assert_eq!(ran.ending, Ending::Done);
         if run >= WARM_UP {

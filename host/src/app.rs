@@ -19,7 +19,7 @@ use crate::key_value::{KeyValue, KeyValueError};
 use crate::keys::Keys;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::registry::{FolderWatch, Registry, WatchError};
-use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
+use crate::runtime::{LogLines, Runtime, RuntimeConfig, RuntimeError, Surroundings, ThisMachine};
 use crate::server::{self, Drained, ServerLimits};
 
 /// A host, built and not yet serving.
@@ -86,7 +86,8 @@ impl App {
         let registry = Arc::new(Registry::default());
         let outgoing = Outgoing::new(&config.outgoing, resolver)?;
         let watch = Self::load(config, outgoing, key_value, &registry).await?;
-        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up);
+        let surroundings = Surroundings { sink: Arc::new(LogLines), machine: Arc::new(ThisMachine::new(wall_clock)) };
+        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up, surroundings);
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
         let keys = Arc::new(Keys::new(config.keys.clone()));

@@ -13,7 +13,7 @@ use crate::config::{InFlight, UnknownEventType};
 use crate::dead_letter::{Cause, DeadLetters, Letter};
 use crate::outcome::{Case, Outcome, Refusal};
 use crate::registry::{Handler, Registry};
-use crate::runtime::{LogLines, OutputSink};
+use crate::runtime::Surroundings;
 pub use once::Once;
 use once::Turn;
 use places::{Full, Places};
@@ -25,7 +25,7 @@ pub struct Dispatcher {
     in_flight: InFlight,
     once: Once,
     giving_up: GivingUp,
-    sink: Arc<dyn OutputSink>,
+    surroundings: Surroundings,
 }
 
 /// When an event is given up, and where it goes then.
@@ -76,10 +76,16 @@ impl From<Refusal> for Dispatched {
 }
 
 impl Dispatcher {
-    /// A dispatcher over the routes of `registry`, with so many places.
+    /// A dispatcher over the routes of `registry`, with so many places, for handlers that run in these surroundings.
     #[must_use]
-    pub fn new(registry: Arc<Registry>, in_flight: InFlight, once: Once, giving_up: GivingUp) -> Self {
-        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, sink: Arc::new(LogLines) }
+    pub fn new(
+        registry: Arc<Registry>,
+        in_flight: InFlight,
+        once: Once,
+        giving_up: GivingUp,
+        surroundings: Surroundings,
+    ) -> Self {
+        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, surroundings }
     }
 
     /// Refuses while every place is taken: what comes then needs not even be read.
@@ -161,7 +167,7 @@ impl Dispatcher {
         let span = tracing::Span::current();
         span.record("handler", &handler.name);
         span.record("artifact", tracing::field::display(handler.digest));
-        let ran = handler.component.invoke(received, &handler.grant, handler.deadline, Arc::clone(&self.sink)).await;
+        let ran = handler.component.invoke(received, &handler.grant, handler.deadline, &self.surroundings).await;
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
         Outcome::Ran(ran.ending)
     }

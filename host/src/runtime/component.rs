@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
@@ -12,7 +12,7 @@ use super::key_value::Kept;
 use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
 use super::state::GuestState;
-use super::{Captured, Grant, OutputSink};
+use super::{Captured, Grant, Surroundings, ThisMachine};
 
 /// How long a component may take to be instantiated when it is loaded.
 const TRIAL: Duration = Duration::from_secs(5);
@@ -143,7 +143,9 @@ impl Component {
     fn try_out(&self, grant: &Grant) -> Result<(), LoadError> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let executor = executor.map_err(|error| LoadError::Interface(error.into()))?;
-        let mut store = self.store(grant, &(Arc::new(Captured::default()) as Arc<dyn OutputSink>));
+        // No event comes, so nobody asks for the date.
+        let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
+        let mut store = self.store(grant, &Surroundings { sink: Arc::new(Captured::default()), machine });
         let made =
             executor.block_on(async { tokio::time::timeout(TRIAL, self.pre.instantiate_async(&mut store)).await });
         match made {
@@ -158,11 +160,11 @@ impl Component {
     }
 
     /// A store for one instance, which yields at each tick and holds it to its limits.
-    pub(super) fn store(&self, grant: &Grant, sink: &Arc<dyn OutputSink>) -> Store<GuestState> {
+    pub(super) fn store(&self, grant: &Grant, surroundings: &Surroundings) -> Store<GuestState> {
         let (engine, limits) = (self.pre.engine(), grant.limits);
-        let journal = Journal::new(Arc::clone(sink), Arc::clone(&self.rate), limits.log);
+        let journal = Journal::new(Arc::clone(&surroundings.sink), Arc::clone(&self.rate), limits.log);
         let meter = Meter::new(limits, engine.clone());
-        let state = GuestState::new(grant, journal, self.reach.clone(), self.kept.clone(), meter);
+        let state = GuestState::new(grant, surroundings, journal, self.reach.clone(), self.kept.clone(), meter);
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_max_component_handles(limits.resources);

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_events::Received;
@@ -6,7 +5,7 @@ use wasmtime::Store;
 
 use super::bindings::{self, events};
 use super::state::GuestState;
-use super::{Component, Fault, Grant, OutputSink, cpu};
+use super::{Component, Fault, Grant, Surroundings, cpu};
 
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +48,10 @@ impl Component {
         received: &Received,
         grant: &Grant,
         deadline: Duration,
-        sink: Arc<dyn OutputSink>,
+        surroundings: &Surroundings,
     ) -> Invocation {
         let start = Instant::now();
-        let mut store = self.store(grant, &sink);
+        let mut store = self.store(grant, surroundings);
         let run = cpu::within(grant.limits.cpu, call(self, &mut store, received));
         let ending = match tokio::time::timeout(deadline, run).await {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),

@@ -14,6 +14,7 @@ mod limits;
 mod meter;
 mod output;
 mod state;
+mod surroundings;
 
 pub use component::{Component, LoadError};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
@@ -22,3 +23,4 @@ pub use invoke::{Ending, Invocation};
 pub use limits::{Limits, MAX_TABLE_ENTRIES};
 pub use output::{Captured, Level, Line, LogLines, OutputSink, Stream};
 pub use state::Grant;
+pub use surroundings::{Machine, Surroundings, ThisMachine};

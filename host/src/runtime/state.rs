@@ -7,11 +7,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::Limits;
 use super::http::{Hooks, Reach};
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal};
+use super::{Limits, Surroundings};
 use crate::key_value::Space;
 use crate::outgoing::OriginPattern;
 
@@ -53,10 +53,11 @@ pub(super) struct GuestState {
 }
 
 impl GuestState {
-    /// A state that shares nothing with any other, apart from where its journal's lines go, its handler's connections and
-    /// its handler's stores.
+    /// A state that shares nothing with any other, apart from its surroundings, its handler's connections and its handler's
+    /// stores.
     pub(super) fn new(
         grant: &Grant,
+        surroundings: &Surroundings,
         journal: Journal,
         reach: Option<Arc<Reach>>,
         kept: Option<Arc<Kept>>,
@@ -68,6 +69,7 @@ impl GuestState {
         wasi.stdout(GuestOutput::stdout(&journal));
         wasi.stderr(GuestOutput::stderr(&journal));
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        surroundings.furnish(&mut wasi);
         let mut table = ResourceTable::new();
         table.set_max_capacity(grant.limits.resources);
         Self {

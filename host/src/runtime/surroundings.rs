@@ -1,0 +1,138 @@
+//! What a guest sees of the machine that it runs on: its clocks and its random numbers, which the host hands in.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rand::{RngExt, TryRng};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
+
+use super::OutputSink;
+
+/// What guests are told of both clocks: Linux counts nanoseconds.
+const RESOLUTION: Duration = Duration::from_nanos(1);
+
+/// The machine, as a guest sees it. Who answers the same again has the guest do the same again, as far as its event and its
+/// servers are the same too: hence a run can be recorded and repeated.
+pub trait Machine: Send + Sync + 'static {
+    /// The time of day.
+    fn wall_clock(&self) -> SystemTime;
+
+    /// The time since a moment that stays the same. It never goes back.
+    fn monotonic_clock(&self) -> Duration;
+
+    /// Fills `bytes` with random numbers, which guests may make keys of.
+    fn random(&self, bytes: &mut [u8]);
+}
+
+/// The machine that this process runs on.
+#[derive(Debug)]
+pub struct ThisMachine {
+    wall_clock: fn() -> SystemTime,
+    start: Instant,
+}
+
+/// What surrounds one run of a handler.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Takes what it writes.
+    pub sink: Arc<dyn OutputSink>,
+    /// What it sees of the machine.
+    pub machine: Arc<dyn Machine>,
+}
+
+impl ThisMachine {
+    /// The machine, whose time of day `wall_clock` tells.
+    #[must_use]
+    pub fn new(wall_clock: fn() -> SystemTime) -> Self {
+        Self { wall_clock, start: Instant::now() }
+    }
+}
+
+impl Machine for ThisMachine {
+    fn wall_clock(&self) -> SystemTime {
+        (self.wall_clock)()
+    }
+
+    fn monotonic_clock(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        // Each thread's own generator, seeded by the system and again from time to time.
+        rand::rng().fill(bytes);
+    }
+}
+
+impl Surroundings {
+    /// Hands the machine to a guest that is about to be made.
+    pub(super) fn furnish(&self, wasi: &mut WasiCtxBuilder) {
+        let mut seed = [0; 16];
+        self.machine.random(&mut seed);
+        let dice = || Dice(Arc::clone(&self.machine));
+        wasi.secure_random(dice()).insecure_random(dice()).insecure_random_seed(u128::from_le_bytes(seed));
+        wasi.wall_clock(Clock(Arc::clone(&self.machine)));
+        // It begins with the guest: nobody learns for how long the host has run.
+        let begin = self.machine.monotonic_clock();
+        wasi.monotonic_clock(Stopwatch { machine: Arc::clone(&self.machine), begin });
+    }
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+struct Clock(Arc<dyn Machine>);
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        RESOLUTION
+    }
+
+    /// Times before the epoch, which no machine has, come out as the epoch.
+    fn now(&self) -> Duration {
+        self.0.wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+struct Stopwatch {
+    machine: Arc<dyn Machine>,
+    begin: Duration,
+}
+
+impl HostMonotonicClock for Stopwatch {
+    fn resolution(&self) -> u64 {
+        RESOLUTION.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        let elapsed = self.machine.monotonic_clock().saturating_sub(self.begin);
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+struct Dice(Arc<dyn Machine>);
+
+impl TryRng for Dice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.0.random(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.random(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.random(bytes);
+        Ok(())
+    }
+}
