@@ -17,6 +17,7 @@ use crate::dispatch::Dispatcher;
 use crate::ingress::{BodyLimits, Ingress, Stage, Trust};
 use crate::key_value::{KeyValue, KeyValueError};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::registry::{FolderWatch, Registry, WatchError};
 use crate::runtime::{LogLines, Runtime, RuntimeConfig, RuntimeError, Surroundings, ThisMachine};
@@ -27,6 +28,7 @@ pub struct App {
     ingress: Arc<Ingress>,
     registry: Arc<Registry>,
     limits: ServerLimits,
+    metrics: Metrics,
     _watch: FolderWatch,
     _following_keys: AbortOnDropHandle<()>,
 }
@@ -86,8 +88,10 @@ impl App {
         let registry = Arc::new(Registry::default());
         let outgoing = Outgoing::new(&config.outgoing, resolver)?;
         let watch = Self::load(config, outgoing, key_value, &registry).await?;
+        let metrics = Metrics::default();
         let surroundings = Surroundings { sink: Arc::new(LogLines), machine: Arc::new(ThisMachine::new(wall_clock)) };
-        let dispatcher = Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up, surroundings);
+        let dispatcher =
+            Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up, surroundings, metrics.clone());
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
         let keys = Arc::new(Keys::new(config.keys.clone()));
@@ -99,13 +103,21 @@ impl App {
             config.in_flight.events,
             Arc::new(dispatcher),
             wall_clock,
+            metrics.clone(),
         );
         let limits = ServerLimits {
             max_connections: config.max_connections,
             head_timeout: config.body_timeout,
             grace: config.grace,
         };
-        Ok(Self { ingress: Arc::new(ingress), registry, limits, _watch: watch, _following_keys: following_keys })
+        Ok(Self {
+            ingress: Arc::new(ingress),
+            registry,
+            limits,
+            metrics,
+            _watch: watch,
+            _following_keys: following_keys,
+        })
     }
 
     /// Makes the engine, loads every handler that is there, and follows their folder from then on.
@@ -139,6 +151,12 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// Serves on `listener` until `shutdown` comes, then finishes what it holds.

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::config::{Config, Sources};
+use crate::scrape;
 use crate::server::Drained;
 use crate::telemetry;
 
@@ -55,6 +57,13 @@ async fn run(config: &Config) -> anyhow::Result<Drained> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         anyhow::anyhow!("can't listen on {}: {error}; choose another with --port or --address", config.listen)
     })?;
+    let scraped =
+        match config.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
+                anyhow::anyhow!("can't listen on {address}: {error}; choose another with --metrics")
+            })?),
+            None => None,
+        };
     let address = listener.local_addr()?;
     let mut shutdown = Box::pin(shutdown);
     let app = tokio::select! {
@@ -63,6 +72,9 @@ async fn run(config: &Config) -> anyhow::Result<Drained> {
         () = &mut shutdown => return Ok(Drained::Fully),
     };
     let handlers = app.registry().snapshot().handlers().count();
+    // Up to the very end, as what is finished there counts too.
+    let _scraping =
+        scraped.map(|listener| AbortOnDropHandle::new(tokio::spawn(scrape::serve(listener, app.metrics()))));
     tracing::info!(%address, handlers, "serving POST /events on {address}");
     Ok(app.serve(listener, shutdown).await)
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may name. A room that is not in the table may name none.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("serve", &["app", "config", "server", "telemetry"]),
+    ("serve", &["app", "config", "scrape", "server", "telemetry"]),
+    ("scrape", &["metrics", "server"]),
     (
         "app",
         &[
@@ -19,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "ingress",
             "key_value",
             "keys",
+            "metrics",
             "outgoing",
             "registry",
             "runtime",
@@ -26,9 +28,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["ingress"]),
-    ("ingress", &["auth", "dispatch", "keys", "outcome", "runtime", "telemetry"]),
+    ("ingress", &["auth", "dispatch", "keys", "metrics", "outcome", "runtime", "telemetry"]),
     ("auth", &["config"]),
-    ("dispatch", &["config", "dead_letter", "dedup", "outcome", "registry", "runtime"]),
+    ("dispatch", &["config", "dead_letter", "dedup", "metrics", "outcome", "registry", "runtime"]),
+    ("metrics", &["outcome", "runtime"]),
     ("dedup", &["config", "redis_link"]),
     ("key_value", &["config", "redis_link"]),
     ("redis_link", &["config"]),

@@ -395,6 +395,15 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "metrics",
+        flag: "metrics",
+        variable: "TIDEMILL_METRICS",
+        value: "none|IP:PORT",
+        default: Some("none"),
+        help: "Address to answer GET /metrics on, in Prometheus's form; nobody is asked who they are there",
+        ..PLAIN
+    },
+    Setting {
         name: "log-format",
         flag: "log-format",
         variable: "TIDEMILL_LOG_FORMAT",

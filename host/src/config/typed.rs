@@ -44,6 +44,8 @@ pub struct Config {
     pub outgoing: OutgoingConfig,
     /// Where handlers keep what outlives an event.
     pub key_value: KeyValueConfig,
+    /// Where to tell what is counted, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Time to finish what is in flight at the end.
     pub grace: Duration,
     /// How to log.
@@ -121,6 +123,7 @@ impl Config {
         let grants = reader.grants();
         let outgoing = reader.outgoing();
         let key_value = reader.key_value();
+        let metrics = reader.one("metrics", metrics);
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
@@ -144,6 +147,7 @@ impl Config {
                 grants: grants?,
                 outgoing: outgoing?,
                 key_value: key_value?,
+                metrics: metrics?,
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
                 handler_values: sources.handler_values.clone(),
@@ -152,4 +156,9 @@ impl Config {
         })();
         reader.finish(config)
     }
+}
+
+fn metrics(text: &str) -> Result<Option<SocketAddr>, String> {
+    let wrong = |_| format!("{text:?} is neither none nor an address with a port, such as 127.0.0.1:9464");
+    if text == "none" { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
 }

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::{InFlight, UnknownEventType};
 use crate::dead_letter::{Cause, DeadLetters, Letter};
+use crate::metrics::Metrics;
 use crate::outcome::{Case, Outcome, Refusal};
 use crate::registry::{Handler, Registry};
 use crate::runtime::Surroundings;
@@ -26,6 +27,7 @@ pub struct Dispatcher {
     once: Once,
     giving_up: GivingUp,
     surroundings: Surroundings,
+    metrics: Metrics,
 }
 
 /// When an event is given up, and where it goes then.
@@ -84,8 +86,9 @@ impl Dispatcher {
         once: Once,
         giving_up: GivingUp,
         surroundings: Surroundings,
+        metrics: Metrics,
     ) -> Self {
-        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, surroundings }
+        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, surroundings, metrics }
     }
 
     /// Refuses while every place is taken: what comes then needs not even be read.
@@ -168,6 +171,7 @@ impl Dispatcher {
         span.record("handler", &handler.name);
         span.record("artifact", tracing::field::display(handler.digest));
         let ran = handler.component.invoke(received, &handler.grant, handler.deadline, &self.surroundings).await;
+        self.metrics.ran(&handler.name, &ran);
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
         Outcome::Ran(ran.ending)
     }

@@ -25,6 +25,7 @@ use receive::Taken;
 
 use crate::auth::Authenticator;
 use crate::dispatch::{Dispatched, Dispatcher};
+use crate::metrics::Metrics;
 use crate::outcome::Refusal;
 use crate::telemetry::TraceContext;
 
@@ -49,6 +50,7 @@ pub struct Ingress {
     stage: watch::Sender<Stage>,
     runs: TaskTracker,
     clock: fn() -> SystemTime,
+    metrics: Metrics,
 }
 
 /// How far the host has come, as `/readyz` tells it. Deliveries are taken at every stage.
@@ -64,7 +66,7 @@ pub enum Stage {
 
 impl Ingress {
     /// An ingress that is starting; see [`Self::enter`]. It receives up to `max_receiving` requests at once; `clock` is the
-    /// wall clock.
+    /// wall clock, `metrics` counts.
     #[must_use]
     pub fn new(
         auth: Authenticator,
@@ -73,6 +75,7 @@ impl Ingress {
         max_receiving: usize,
         dispatcher: Arc<Dispatcher>,
         clock: fn() -> SystemTime,
+        metrics: Metrics,
     ) -> Self {
         Self {
             auth,
@@ -84,6 +87,7 @@ impl Ingress {
             stage: watch::Sender::new(Stage::Starting),
             runs: TaskTracker::new(),
             clock,
+            metrics,
         }
     }
 
@@ -118,6 +122,7 @@ impl Ingress {
     /// finishes, and its outcome stands in the log.
     async fn deliver(self: Arc<Self>, request: Request<Incoming>) -> Response {
         let start = Instant::now();
+        let in_flight = self.metrics.begin();
         let span = delivery_span(request.headers());
         // The id that names this delivery until its envelope does, and for good where it doesn't.
         let fallback_id = format!("local-{}", Uuid::now_v7());
@@ -140,15 +145,23 @@ impl Ingress {
                     ingress.dispatcher.refuse(not_taken.refused).await
                 }
             };
-            respond::log(&dispatched, start.elapsed());
-            respond::delivery(&dispatched, &id)
+            drop(in_flight);
+            ingress.end(&dispatched, &id, start)
         };
         self.runs.spawn(run.instrument(span.clone())).await.unwrap_or_else(|error| {
             // A panic of the host's own is this event's outcome, and nobody else's.
             let failed: Dispatched = Refusal::Host(error.to_string()).into();
-            span.in_scope(|| respond::log(&failed, start.elapsed()));
-            respond::delivery(&failed, &message_id)
+            span.in_scope(|| self.end(&failed, &message_id, start))
         })
+    }
+
+    /// Says what became of a delivery: to the log, to who counts, and to who sent it.
+    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant) -> Response {
+        let answer = dispatched.outcome.answer();
+        let handler = dispatched.handler.as_ref().map(|handler| handler.name.as_str());
+        self.metrics.answered(&answer, handler);
+        respond::log(&dispatched.outcome, &answer, start.elapsed());
+        respond::delivery(dispatched, answer, message_id)
     }
 
     /// Waits until every delivery that was taken has its outcome, those included whose sender is gone.

@@ -20,8 +20,7 @@ pub const HANDLER_HEADER: HeaderName = HeaderName::from_static("tidemill-handler
 pub const CODE_HEADER: HeaderName = HeaderName::from_static("tidemill-code");
 
 /// The answer to a delivery. An acknowledgement has no body; all else says what and why.
-pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
-    let answer = dispatched.outcome.answer();
+pub(super) fn delivery(dispatched: &Dispatched, answer: Answer, message_id: &str) -> Response {
     let mut response =
         if answer.status == StatusCode::NO_CONTENT { empty(answer.status) } else { with_body(&answer, message_id) };
     if let (StatusCode::UNAUTHORIZED, Outcome::Refused(Refusal::Unauthenticated(_))) =
@@ -43,8 +42,8 @@ pub(super) fn delivery(dispatched: &Dispatched, message_id: &str) -> Response {
 }
 
 /// One log line for a delivery's end. The fields that name it are its span's.
-pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
-    let Answer { status, outcome, code, reason, .. } = dispatched.outcome.answer();
+pub(super) fn log(ended: &Outcome, answer: &Answer, elapsed: Duration) {
+    let Answer { status, outcome, code, reason, .. } = answer;
     let status = status.as_u16();
     let latency = format!("{:.6}s", elapsed.as_secs_f64());
     macro_rules! line {
@@ -52,7 +51,7 @@ pub(super) fn log(dispatched: &Dispatched, elapsed: Duration) {
             tracing::$level!(outcome, code, http_request.status = status, http_request.latency = latency, $($message)+)
         };
     }
-    match &dispatched.outcome {
+    match ended {
         Outcome::Ran(Ending::Done) => line!(info, "done"),
         Outcome::Duplicate => line!(info, "{reason}"),
         Outcome::Ignored { .. } => line!(warn, "{reason}"),

@@ -33,6 +33,7 @@ use tidemill_host::config::{
     AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, Grants, HandlerValues, InFlight, KeyValueConfig,
     KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
 };
+use tidemill_host::metrics::Metrics;
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
 use tidemill_host::server::Drained;
@@ -51,6 +52,7 @@ pub struct TestHost {
     pub address: SocketAddr,
     pub handlers: TempDir,
     pub registry: Arc<Registry>,
+    pub metrics: Metrics,
     client: Client<HttpConnector, Full<Bytes>>,
     shutdown: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<Drained>>,
@@ -113,6 +115,7 @@ pub fn config(handlers: &Path) -> Config {
         // The tests' providers are on this machine.
         outgoing: OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() },
         key_value: KeyValueConfig { store: KeyValueStoreConfig::Memory, quota: 16 << 20 },
+        metrics: None,
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
         handler_values: HandlerValues::default(),
@@ -144,7 +147,7 @@ impl TestHost {
         let mut config = config(folder.path());
         change(&mut config);
         let app = App::build_with(&config, resolver).await.unwrap();
-        let registry = Arc::clone(app.registry());
+        let (registry, metrics) = (Arc::clone(app.registry()), app.metrics());
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, stop) = oneshot::channel::<()>();
@@ -153,6 +156,7 @@ impl TestHost {
             address,
             handlers: folder,
             registry,
+            metrics,
             client: client(false),
             shutdown: Some(shutdown),
             serving: Some(serving),

@@ -1,0 +1,138 @@
+//! What the host counts, for Prometheus and what reads its form.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::outcome::Answer;
+use crate::runtime::Invocation;
+
+/// The media type of [`Metrics::text`]. Source: OpenMetrics 1.0, "Protocol Negotiation".
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The counters of one host. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    deliveries: Family<Ended, Counter>,
+    in_flight: Gauge,
+    runs: Family<Ran, Histogram, fn() -> Histogram>,
+    memory: Family<Ran, Histogram, fn() -> Histogram>,
+}
+
+/// How a delivery ended. Handlers and codes are few and none is a stranger's word, so the series are few too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+    code: &'static str,
+    /// Empty where none was run.
+    handler: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ran {
+    handler: String,
+}
+
+/// A delivery that the host has and has not answered. It is no longer one once this is dropped.
+pub struct InFlight(Gauge);
+
+impl Default for Metrics {
+    /// Nothing counted yet.
+    fn default() -> Self {
+        // From 50 µs, what the least handler takes, to 400 s, beyond which few deadlines go.
+        let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(50e-6, 3.0, 15));
+        // From 64 KiB, one page, to 1 GiB.
+        let bytes: fn() -> Histogram = || Histogram::new(exponential_buckets(65_536.0, 2.0, 15));
+        let (deliveries, in_flight) = (Family::default(), Gauge::default());
+        let (runs, memory) = (Family::new_with_constructor(seconds), Family::new_with_constructor(bytes));
+        let mut registry = Registry::with_prefix("tidemill");
+        registry.register(
+            "deliveries",
+            "Deliveries that were answered, by outcome, code and the handler that ran",
+            deliveries.clone(),
+        );
+        registry.register("in_flight", "Deliveries that are not answered yet", in_flight.clone());
+        let help = "Time that a handler took for an event, its instantiation included";
+        registry.register_with_unit("run", help, Unit::Seconds, runs.clone());
+        let help = "Most memory that a handler had for an event, linear memories and tables together";
+        registry.register_with_unit("run_memory", help, Unit::Bytes, memory.clone());
+        Self { registry: Arc::new(registry), deliveries, in_flight, runs, memory }
+    }
+}
+
+impl Metrics {
+    /// Counts a delivery as one that is not answered yet, until what this gives is dropped.
+    #[must_use]
+    pub fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// Counts a delivery that was answered.
+    pub fn answered(&self, answer: &Answer, handler: Option<&str>) {
+        let handler = handler.unwrap_or_default().to_owned();
+        self.deliveries.get_or_create(&Ended { outcome: answer.outcome, code: answer.code, handler }).inc();
+    }
+
+    /// Notes one run of a handler.
+    pub fn ran(&self, handler: &str, Invocation { elapsed, peak_memory, .. }: &Invocation) {
+        let labels = Ran { handler: handler.to_owned() };
+        self.runs.get_or_create(&labels).observe(Duration::as_secs_f64(elapsed));
+        self.memory.get_or_create(&labels).observe(*peak_memory as f64);
+    }
+
+    /// All of it, in the form of OpenMetrics.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // A String takes whatever is written to it.
+        _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::runtime::{Ending, Fault};
+
+    #[test]
+    fn what_is_counted_stands_in_the_text() {
+        let metrics = Metrics::default();
+        let memory = Outcome::Ran(Ending::Fault(Fault::Memory(1)));
+        for outcome in [&memory, &memory, &Outcome::Duplicate] {
+            metrics.answered(&outcome.answer(), Some("mail"));
+        }
+        let (elapsed, peak_memory) = (Duration::from_millis(2), 1 << 20);
+        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory });
+        let held = metrics.begin();
+        drop(metrics.begin());
+        let text = metrics.text();
+        for line in [
+            r#"tidemill_deliveries_total{outcome="fault",code="memory",handler="mail"} 2"#,
+            r#"tidemill_deliveries_total{outcome="done",code="duplicate",handler="mail"} 1"#,
+            "tidemill_in_flight 1",
+            r#"tidemill_run_seconds_sum{handler="mail"} 0.002"#,
+            r#"tidemill_run_memory_bytes_count{handler="mail"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in {text}");
+        }
+        drop(held);
+        assert!(metrics.text().contains("tidemill_in_flight 0"));
+    }
+}
