@@ -98,7 +98,8 @@ fn granted(manifest: &Manifest) -> Vec<(&'static str, Vec<String>)> {
         ("events", events.clone()),
         ("http", grant.http.iter().map(ToString::to_string).collect()),
         ("key-value", grant.key_value.iter().map(|space| space.store().to_owned()).collect()),
-        ("config", grant.config.keys().cloned().collect()),
+        ("config", grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key.to_owned()).collect()),
+        ("secrets", grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key.to_owned()).collect()),
         (
             "limits",
             vec![
@@ -121,13 +122,16 @@ fn show(manifest: &Manifest, terms: &Terms) {
         let what = if what.is_empty() { "none".to_owned() } else { what.join(", ") };
         say(format_args!("  {kind:<10} {}", printable(&what)));
     }
+    for warning in &manifest.warnings {
+        say(format_args!("  {:<10} {}", "warning", printable(warning)));
+    }
     let rules: Vec<_> = terms.grants.of(&manifest.name).rules().map(|rule| format!("'{rule}'")).collect();
     let rules = if rules.is_empty() { "none".to_owned() } else { rules.join(", ") };
     say(format_args!("  {:<10} {}", "rules", printable(&rules)));
 }
 
 fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
-    let Manifest { name, events, deadline, grant } = manifest;
+    let Manifest { name, events, deadline, grant, warnings } = manifest;
     let limits = grant.limits;
     let rules: Vec<_> = terms.grants.of(name).rules().map(ToString::to_string).collect();
     json!({
@@ -135,7 +139,9 @@ fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
         "events": events,
         "http": grant.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "key_value": grant.key_value.iter().map(|space| space.store()).collect::<Vec<_>>(),
-        "config": grant.config.keys().collect::<Vec<_>>(),
+        "config": grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key).collect::<Vec<_>>(),
+        "secrets": grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key).collect::<Vec<_>>(),
+        "warnings": warnings,
         "limits": {
             "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
             "cpu_ms": limits.cpu.map(|cpu| u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX)),

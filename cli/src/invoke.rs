@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 use tidemill_events::{Delivery, Envelope, Received};
-use tidemill_host::config::Sources;
+use tidemill_host::config::{Sources, handler_value_flags};
 use tidemill_host::outcome::Outcome;
 use tidemill_host::registry::{Artifact, Handler};
 use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink, Surroundings, ThisMachine};
@@ -40,13 +40,7 @@ pub(crate) fn command() -> Command {
                 .help("The body of a push request, as a file; its signature is not checked"),
         )
         .args(input::event_flags())
-        .arg(
-            Arg::new("handler-config")
-                .long("handler-config")
-                .value_name("HANDLER.KEY=VALUE")
-                .action(clap::ArgAction::Append)
-                .help("Value for a configuration key of the handler; may be given more than once"),
-        )
+        .args(handler_value_flags())
         .arg(Arg::new("config").long("config").value_name("FILE").help("Configuration file, for its [handler-config]"))
         .args(outgoing_flags())
         .arg(crate::output_flag())

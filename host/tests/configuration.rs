@@ -67,7 +67,8 @@ fn a_file_can_hold_everything() {
     let config = read(&Given { flags: &[], variables: &[], file }).unwrap();
     assert_eq!(config.keys.ring.keys().iter().map(|key| key.id()).collect::<Vec<_>>(), ["k1", "k2"]);
     assert_eq!((config.grace, config.max_body), (Duration::from_secs(5), 1 << 20));
-    assert_eq!(config.handler_values.get("email-on-register", "mail-key"), Some("from the file"));
+    let value = config.handler_values.read("email-on-register", "mail-key", |_| false).unwrap().unwrap();
+    assert_eq!(value.text.as_str(), "from the file");
 }
 
 #[test]
@@ -79,10 +80,10 @@ fn handlers_values_come_from_flags_variables_and_the_file_in_that_order() {
     ];
     let flags = [LEAST.flags, &["--handler-config", "email-on-register.mail-key=fl=ag"]].concat();
     let values = read(&Given { flags: &flags, variables, file }).unwrap().handler_values;
-    let get = |key| values.get("email-on-register", key);
+    let get = |key| values.read("email-on-register", key, |_| false).unwrap().map(|value| value.text.to_string());
     assert_eq!(
-        (get("mail-key"), get("from"), get("mail-url"), get("to")),
-        (Some("fl=ag"), Some("variable"), Some("file"), None)
+        ["mail-key", "from", "mail-url", "to"].map(get),
+        [Some("fl=ag".into()), Some("variable".into()), Some("file".into()), None]
     );
     assert!(!format!("{values:?}").contains("fl=ag"), "a value shows");
 }

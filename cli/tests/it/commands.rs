@@ -174,3 +174,37 @@ fn grants_shows_what_each_handler_may_do_and_what_it_may_not() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("grants (flag --grant)"), "{}", stderr(&output));
 }
+
+#[test]
+fn invoke_takes_a_secret_from_a_file_and_never_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest =
+        "events = [\"a\"]\n[permissions]\nhttp = [\"http://127.0.0.1:9\"]\n[config]\nkey = { secret = true }\n";
+    place(folder.path(), "leaky", manifest, artifacts::SCRIPTED);
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    let script = json!([
+        { "config": "key" },
+        { "log": { "level": "info", "context": "{config:key}", "message": "m" } },
+        { "reject": { "reason": "{config:key}" } },
+    ]);
+    let (handler, value) = (folder.path().join("leaky"), format!("leaky.key={}", secret.display()));
+    let invoke = |more: &[&str]| {
+        let (handler, data) = (handler.to_str().unwrap(), script.to_string());
+        run(&[&["invoke", handler, "--event-type", "a", "--data", &data, "--handler-config-file", &value], more]
+            .concat())
+    };
+    for output in [invoke(&["--output", "json"]), invoke(&[])] {
+        let shown = format!("{}{}", stdout(&output), stderr(&output));
+        assert!(shown.contains("key=[secret key]") && shown.contains("reject"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    std::fs::remove_file(&secret).unwrap();
+    let refused = invoke(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("`config.key`") && stderr(&refused).contains("can't be read"),
+        "{}",
+        stderr(&refused)
+    );
+}

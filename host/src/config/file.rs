@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
 
+use super::handler_values::Given;
 use super::settings::SETTINGS;
 use super::{Problem, Setting};
 
+/// A handler, one of its keys, and the value.
+type HandlerKey = (String, String, Given);
+
 /// What a configuration file sets, as texts.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct FileValues {
     pub(super) settings: Vec<(&'static Setting, Vec<String>)>,
-    pub(super) handler_config: Vec<(String, String, String)>,
+    pub(super) handler_config: Vec<HandlerKey>,
 }
 
 /// Reads a configuration file's text. What is wrong goes to `problems`; the rest is still read.
@@ -67,17 +71,26 @@ fn text(value: toml::Value) -> Option<String> {
     }
 }
 
-fn handler_config(value: toml::Value) -> Result<Vec<(String, String, String)>, String> {
-    let wrong =
-        || "it holds one table a handler, of keys and texts: [handler-config.email-on-register] mail-key = \"…\"";
-    let toml::Value::Table(handlers) = value else { return Err(wrong().into()) };
+fn handler_config(value: toml::Value) -> Result<Vec<HandlerKey>, String> {
+    let wrong = "it holds one table a handler, of keys and texts, or of keys and files: \
+                 [handler-config.email-on-register] mail-key = \"…\", or mail-key = { file = \"/secrets/mail-key\" }";
+    let toml::Value::Table(handlers) = value else { return Err(wrong.into()) };
     let mut found = Vec::new();
     for (handler, keys) in handlers {
-        let toml::Value::Table(keys) = keys else { return Err(wrong().into()) };
+        let toml::Value::Table(keys) = keys else { return Err(wrong.into()) };
         for (key, value) in keys {
-            let value = text(value).ok_or_else(|| format!("{handler}.{key} is no text; {}", wrong()))?;
+            let value = given(value).ok_or_else(|| format!("{handler}.{key} is neither a text nor a file; {wrong}"))?;
             found.push((handler.clone(), key, value));
         }
     }
     Ok(found)
+}
+
+/// A value, or `{ file = "…" }`. A table with more in it leaves open what is meant.
+fn given(value: toml::Value) -> Option<Given> {
+    let toml::Value::Table(mut table) = value else { return text(value).map(Given::text) };
+    match (table.remove("file"), table.is_empty()) {
+        (Some(toml::Value::String(path)), true) if !path.is_empty() => Some(Given::File(path.into())),
+        _ => None,
+    }
 }

@@ -1,6 +1,6 @@
 use clap::{Arg, ArgAction, Command};
 
-use super::GOOGLE_JWKS_URL;
+use super::{GOOGLE_JWKS_URL, handler_value_flags};
 
 /// One thing that can be set.
 #[derive(Debug)]
@@ -386,6 +386,15 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "handler-config-reload",
+        flag: "handler-config-reload",
+        variable: "TIDEMILL_HANDLER_CONFIG_RELOAD",
+        value: "TIME",
+        default: Some("60s"),
+        help: "How often the files are read that values for handlers lie in",
+        ..PLAIN
+    },
+    Setting {
         name: "grace",
         flag: "grace",
         variable: "TIDEMILL_GRACE",
@@ -448,18 +457,10 @@ pub fn with_flags(command: Command) -> Command {
                 .help(format!("{} [{}]{default}", setting.help, setting.variable)),
         )
     });
-    command
-        .arg(
-            Arg::new("handler-config")
-                .long("handler-config")
-                .value_name("HANDLER.KEY=VALUE")
-                .action(ArgAction::Append)
-                .help("Value for a handler's configuration key; may be given more than once [TIDEMILL_HANDLER_<HANDLER>_<KEY>]"),
-        )
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .value_name("FILE")
-                .help("Configuration file; ./tidemill.toml is read where there is one [TIDEMILL_CONFIG]"),
-        )
+    command.args(handler_value_flags()).arg(
+        Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help("Configuration file; ./tidemill.toml is read where there is one [TIDEMILL_CONFIG]"),
+    )
 }

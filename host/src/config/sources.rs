@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use zeroize::Zeroize;
 
 use super::file;
-use super::handler_values::PREFIX;
+use super::handler_values::{Given as GivenValue, PREFIX};
 use super::settings::{PLATFORM_VARIABLES, SETTINGS};
 use super::{HandlerValues, Problem, Setting};
 
@@ -103,7 +103,7 @@ impl Sources {
             self.set(setting, texts, format!("file {shown}"));
         }
         for (handler, key, value) in values.handler_config {
-            self.handler_values.set_in_file(&handler, &key, &value);
+            self.handler_values.set_in_file(&handler, &key, value);
         }
     }
 
@@ -120,10 +120,12 @@ impl Sources {
                 self.set(setting, texts, format!("variable {}", setting.variable));
             }
         }
-        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("TIDEMILL_")) {
+        // A setting's own variable goes before a handler's, as that of `handler-config-reload` might be one.
+        let known = |name: &str| name == "TIDEMILL_CONFIG" || SETTINGS.iter().any(|setting| setting.variable == name);
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("TIDEMILL_") && !known(name)) {
             if name.starts_with(PREFIX) {
                 self.handler_values.set_variable(name, value);
-            } else if name != "TIDEMILL_CONFIG" && !SETTINGS.iter().any(|setting| setting.variable == name) {
+            } else {
                 self.unknown_variables.push(name.clone());
             }
         }
@@ -141,16 +143,24 @@ impl Sources {
     }
 
     fn take_handler_flags(&mut self, flags: &ArgMatches) {
-        for text in flags.get_many::<String>("handler-config").into_iter().flatten() {
+        let form = "HANDLER.KEY=VALUE, such as email-on-register.mail-key=abc";
+        self.take_handler_flag(flags, "handler-config", form, |text| GivenValue::text(text));
+        let form = "HANDLER.KEY=FILE, such as email-on-register.mail-key=/secrets/mail-key";
+        self.take_handler_flag(flags, "handler-config-file", form, |path| GivenValue::File(path.into()));
+    }
+
+    fn take_handler_flag(&mut self, flags: &ArgMatches, flag: &str, form: &str, given: fn(&str) -> GivenValue) {
+        // A command need not have it.
+        let texts = flags.try_get_many::<String>(flag).ok().flatten();
+        for text in texts.into_iter().flatten() {
             let parts = text.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
-            match parts {
-                Some(((handler, key), value)) => self.handler_values.set_flag(handler, key, value),
+            let set = match parts {
+                Some(((handler, key), value)) => self.handler_values.set_flag(handler, key, given(value)),
                 // The text is not repeated: it may be a secret.
-                None => self.problem(
-                    "handler-config",
-                    "flag --handler-config",
-                    "write HANDLER.KEY=VALUE, such as email-on-register.mail-key=abc",
-                ),
+                None => Err(format!("write {form}")),
+            };
+            if let Err(problem) = set {
+                self.problem(flag, format!("flag --{flag}"), problem);
             }
         }
     }

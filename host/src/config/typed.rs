@@ -124,6 +124,7 @@ impl Config {
         let outgoing = reader.outgoing();
         let key_value = reader.key_value();
         let metrics = reader.one("metrics", metrics);
+        let handler_config_reload = reader.one("handler-config-reload", bounds::some_time);
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
@@ -150,7 +151,7 @@ impl Config {
                 metrics: metrics?,
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
-                handler_values: sources.handler_values.clone(),
+                handler_values: sources.handler_values.clone().reloading(handler_config_reload?),
                 warnings,
             })
         })();

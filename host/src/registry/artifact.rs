@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{Handler, Manifest, ManifestError};
-use crate::config::Terms;
+use crate::config::{HandlerValueError, Terms};
 use crate::runtime::{LoadError, Runtime};
 
 /// The bytes of a handler and of its manifest.
@@ -57,9 +57,39 @@ impl Artifact {
         let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
         // The manifest first: it is judged in no time, and its mistakes are the more common ones.
         let manifest = Manifest::parse(text, folder, terms)?.kept_by(runtime.keeps())?;
-        let Manifest { name, events, deadline, grant } = manifest;
+        let Manifest { name, events, deadline, grant, warnings } = manifest;
         let component = runtime.load(&self.wasm, &grant)?;
-        Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component }))
+        for warning in warnings {
+            tracing::warn!(handler = name, "{warning}");
+        }
+        let manifest = text.into();
+        Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component, manifest }))
+    }
+}
+
+impl Handler {
+    /// The same handler with the values that its configuration has now; `None` where they are what they were. It reads
+    /// the files that values lie in, and compiles nothing.
+    ///
+    /// # Errors
+    /// Where the manifest doesn't hold with them, as when it is loaded.
+    pub(super) fn with_values_now(&self, runtime: &Runtime, terms: &Terms) -> Result<Option<Self>, ArtifactError> {
+        // Of a manifest without a name, the handler has the folder's.
+        let manifest = Manifest::parse(&self.manifest, &self.name, terms)?;
+        let Manifest { name, events, deadline, grant, .. } = manifest;
+        if grant.config == self.grant.config {
+            return Ok(None);
+        }
+        let component = runtime.regrant(&self.component, &self.grant, &grant);
+        let (digest, manifest) = (self.digest, Arc::clone(&self.manifest));
+        Ok(Some(Self { name, digest, events, deadline, grant, component, manifest }))
+    }
+}
+
+impl ArtifactError {
+    /// Whether it is a file outside of the artifact that is wrong, so that the same artifact may be right later.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Manifest(ManifestError::Value { error: HandlerValueError::File { .. }, .. }))
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) enum Unread {
     Failed(String),
     /// It holds no artifact, and won't until it changes.
     Refused(String),
+    /// It holds an artifact whose values lie in files that can't be read.
+    Valueless(String),
 }
 
 impl Stamp {

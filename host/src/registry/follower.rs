@@ -37,6 +37,10 @@ struct Folder {
     trouble: Option<String>,
     /// For how many looks its removal has waited.
     waited: u8,
+    /// Why the newest version lacks values, as last logged. It is judged again when files are read again.
+    lacking: Option<String>,
+    /// Why the values of what serves can't be read now, as last logged.
+    stale: Option<String>,
 }
 
 impl Follower {
@@ -82,6 +86,22 @@ impl Follower {
             }
         }
         changed |= self.remove_gone(arriving);
+        if changed {
+            self.publish();
+        }
+    }
+
+    /// Reads again what values lie in files, and takes over what has changed, in one new snapshot. Events that are in flight
+    /// keep the values that they began with.
+    pub(super) fn apply_values(&mut self) {
+        let mut changed = false;
+        for folder in self.folders.values_mut() {
+            if folder.lacking.is_some() {
+                // The next look judges it as if it were new.
+                folder.judged = None;
+            }
+            changed |= folder.read_values(&self.loader);
+        }
         if changed {
             self.publish();
         }
@@ -155,14 +175,50 @@ impl Folder {
                 tracing::error!(handler = %name, folder = %path.display(), "handler refused: {reason}; {meanwhile}");
                 Judged::AsBefore
             }
+            Err(Unread::Valueless(reason)) => {
+                if self.lacking.as_ref() != Some(&reason) {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    let meanwhile = self.meanwhile();
+                    tracing::error!(handler = %name, folder = %path.display(), "handler refused: {reason}; {meanwhile}, and the file is read again later");
+                }
+                (self.judged, self.trouble, self.lacking) = (Some(stamp), None, Some(reason));
+                return Judged::AsBefore;
+            }
             Err(Unread::Failed(reason)) => {
                 self.report(path, reason);
                 return Judged::NotYet;
             }
             Err(Unread::Changed) => return Judged::NotYet,
         };
-        (self.judged, self.trouble) = (Some(stamp), None);
+        (self.judged, self.trouble, self.lacking) = (Some(stamp), None, None);
         judged
+    }
+
+    /// Gives what serves the values that it has now, and says whether any is another one.
+    fn read_values(&mut self, loader: &Loader) -> bool {
+        let Some(handler) = &self.serving else { return false };
+        match loader.load_values(handler) {
+            Ok(Some(now)) => {
+                let keys = now.grant.config.changed_since(&handler.grant.config);
+                tracing::info!(handler = handler.name, keys = keys.join(","), "handler's configuration changed");
+                (self.serving, self.stale) = (Some(now), None);
+                true
+            }
+            Ok(None) => {
+                self.stale = None;
+                false
+            }
+            Err(reason) => {
+                if self.stale.as_ref() != Some(&reason) {
+                    tracing::error!(
+                        handler = handler.name,
+                        "{reason}; the values from before still count, and the file is read again later"
+                    );
+                    self.stale = Some(reason);
+                }
+                false
+            }
+        }
     }
 
     /// Says once that the folder can't be looked at or read, which is no verdict on what it holds.

@@ -1,11 +1,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::folder::{self, Stamp, Unread};
 use super::{Digest, Handler};
 use crate::config::Terms;
 use crate::runtime::Runtime;
+
+/// How long values have to stay the same to count: a secret cut short is a secret that fits nothing.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// Makes handlers of folders.
 pub(super) struct Loader {
@@ -29,9 +33,20 @@ impl Loader {
             return Ok(Loaded::Same);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let loaded = caught(|| artifact.load(&self.runtime, &name, &self.terms));
-        let loaded = loaded.and_then(|loaded| loaded.map_err(|error| error.to_string()));
-        loaded.map(Loaded::New).map_err(Unread::Refused)
+        match caught(|| artifact.load(&self.runtime, &name, &self.terms)) {
+            Ok(Ok(handler)) => Ok(Loaded::New(handler)),
+            Ok(Err(error)) if error.may_pass() => Err(Unread::Valueless(error.to_string())),
+            Ok(Err(error)) => Err(Unread::Refused(error.to_string())),
+            Err(panic) => Err(Unread::Refused(panic)),
+        }
+    }
+
+    /// The handler with its values as they are now; `None` where they are what they were, or one is just being written.
+    pub(super) fn load_values(&self, handler: &Handler) -> Result<Option<Arc<Handler>>, String> {
+        let now = || handler.with_values_now(&self.runtime, &self.terms).map_err(|error| error.to_string());
+        let Some(seen) = now()? else { return Ok(None) };
+        std::thread::sleep(SETTLING);
+        Ok(now()?.filter(|again| again.grant.config == seen.grant.config).map(Arc::new))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `handler.toml`: what a handler serves and what it asks for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,7 +8,8 @@ use toml::Spanned;
 use super::limits::LimitsText;
 use super::permissions::PermissionsText;
 use super::problem::{FieldProblem, Problems};
-use crate::config::{Allowance, HandlerValues, Terms};
+use super::values::{self, KeysText};
+use crate::config::{Allowance, HandlerValueError, HandlerValues, Terms};
 use crate::runtime::Grant;
 
 /// A handler's manifest, read and judged.
@@ -23,6 +23,8 @@ pub struct Manifest {
     pub deadline: Duration,
     /// What it may have and do.
     pub grant: Grant,
+    /// What the operator should hear about its values when it is loaded.
+    pub warnings: Vec<String>,
 }
 
 /// Why a manifest can't be used. The sentence names the field.
@@ -33,15 +35,26 @@ pub enum ManifestError {
     Toml(#[from] toml::de::Error),
     /// A key has no value, and only the operator can give it one.
     #[error(
-        "handler.toml, field `config.{key}`: it has no value: give it with the variable {}, with \
-         --handler-config {handler}.{key}=VALUE, or in tidemill.toml under [handler-config.{handler}]",
-        HandlerValues::variable(handler, key)
+        "handler.toml, field `config.{key}`: it has no value: give it with the variable {variable}, in a file that the \
+         variable {variable}_FILE names, with --handler-config {handler}.{key}=VALUE, or in tidemill.toml under \
+         [handler-config.{handler}]",
+        variable = HandlerValues::variable(handler, key)
     )]
     Missing {
         /// The handler.
         handler: String,
         /// The key.
         key: String,
+    },
+    /// Where a key should have its value from, there is none.
+    #[error("handler.toml, field `config.{key}` of the handler {handler}: {error}")]
+    Value {
+        /// The handler.
+        handler: String,
+        /// The key.
+        key: String,
+        /// Why.
+        error: HandlerValueError,
     },
     /// Fields have values that can't be used, or ask for what the handler can't have.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -58,20 +71,7 @@ struct Text {
     #[serde(default)]
     permissions: PermissionsText,
     #[serde(default)]
-    config: BTreeMap<String, ConfigText>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ConfigText {
-    Default(String),
-    Declared(Declaration),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declaration {
-    required: bool,
+    config: KeysText,
 }
 
 impl Manifest {
@@ -95,11 +95,11 @@ impl Manifest {
         let allowance = terms.grants.of(&name);
         let events = events(text.events, &allowance, &mut problems);
         let (deadline, limits) = text.limits.judge(terms.quota, &allowance.caps(), &mut problems);
-        let config = resolve_config(&name, text.config, &terms.values, &mut problems)?;
+        let (config, warnings) = values::resolve(&name, &text.config, &terms.values, &mut problems)?;
         let http = text.permissions.http(&config, &allowance, &mut problems);
         let key_value = text.permissions.key_value(&allowance, &mut problems);
         problems.none()?;
-        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, config } })
+        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, config }, warnings })
     }
 
     /// The same manifest, unless it asks for a store and there `is` none.
@@ -144,30 +144,4 @@ fn is_name(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-fn resolve_config(
-    name: &str,
-    declared: BTreeMap<String, ConfigText>,
-    values: &HandlerValues,
-    problems: &mut Problems<'_>,
-) -> Result<BTreeMap<String, String>, ManifestError> {
-    let mut config = BTreeMap::new();
-    for (key, declaration) in declared {
-        let value = match (values.get(name, &key), declaration) {
-            (Some(value), _) => value.to_owned(),
-            (None, ConfigText::Default(value)) => value,
-            (None, ConfigText::Declared(Declaration { required: false })) => continue,
-            (None, ConfigText::Declared(Declaration { required: true })) => {
-                return Err(ManifestError::Missing { handler: name.to_owned(), key });
-            }
-        };
-        config.insert(key, value);
-    }
-    for key in values.keys(name).filter(|key| !config.contains_key(*key)) {
-        let problem =
-            format_args!("the host's configuration gives a value for `{key}`, which the handler doesn't declare");
-        problems.note(format!("config.{key}"), problem);
-    }
-    Ok(config)
 }

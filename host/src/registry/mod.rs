@@ -10,6 +10,7 @@ mod manifest;
 mod permissions;
 mod problem;
 mod snapshot;
+mod values;
 mod watch;
 
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! `[permissions]` of a `handler.toml`: what the handler asks to do, and whether the operator lets it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -9,6 +7,7 @@ use super::problem::Problems;
 use crate::config::Allowance;
 use crate::key_value::{Space, StoreName};
 use crate::outgoing::OriginPattern;
+use crate::runtime::Configuration;
 
 /// The table as it is written.
 #[derive(Deserialize, Default)]
@@ -24,7 +23,7 @@ impl PermissionsText {
     /// The origins that it may reach. What is wrong or not allowed is noted, and left out.
     pub(super) fn http(
         &self,
-        config: &BTreeMap<String, String>,
+        config: &Configuration,
         allowance: &Allowance<'_>,
         problems: &mut Problems<'_>,
     ) -> Vec<OriginPattern> {
@@ -34,7 +33,8 @@ impl PermissionsText {
                 None if allowance.http(&origin) => Ok(origin),
                 None => Err(ungranted(allowance, &origin.to_string(), "http", &origin.to_string())),
             });
-            origin.map_err(|problem| problems.note_at(entry, "permissions.http", problem)).ok()
+            // An origin may come from a value.
+            origin.map_err(|problem| problems.note_at(entry, "permissions.http", config.hide(&problem))).ok()
         };
         self.http.iter().filter_map(&mut judge).collect()
     }
@@ -63,7 +63,7 @@ fn ungranted(allowance: &Allowance<'_>, asked: &str, kind: &str, value: &str) ->
     )
 }
 
-fn origin(entry: &str, config: &BTreeMap<String, String>) -> Result<OriginPattern, String> {
+fn origin(entry: &str, config: &Configuration) -> Result<OriginPattern, String> {
     let url = match entry.strip_prefix("config:") {
         None => entry,
         Some(key) => config.get(key).ok_or_else(|| {

@@ -20,6 +20,8 @@ pub struct Handler {
     pub grant: Grant,
     /// Its code.
     pub component: Component,
+    /// Its manifest's text, to be judged again when values change.
+    pub(super) manifest: Arc<str>,
 }
 
 /// A set of handlers and the routes to them. It never changes.

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::follower::Follower;
 use super::load::Loader;
@@ -54,23 +54,31 @@ impl FolderWatch {
         interval: Duration,
     ) -> Result<Self, WatchError> {
         let found = folder::scan(&dir).map_err(|source| WatchError::Folder { path: dir.clone(), source })?;
+        let reload = terms.values.reload();
         let mut follower = Follower::new(registry, Loader { runtime, terms });
         // What is there at the start is not in the middle of being written.
         follower.apply(found, true);
         let (stop, stopped) = channel();
         std::thread::Builder::new()
             .name("handlers".into())
-            .spawn(move || run(&dir, follower, interval, &stopped))
+            .spawn(move || run(&dir, follower, interval, reload, &stopped))
             .map_err(WatchError::Thread)?;
         Ok(Self { _stop: stop })
     }
 }
 
-fn run(dir: &Path, mut follower: Follower, interval: Duration, stopped: &Receiver<()>) {
+/// `reload` says how often values are read that lie in files; `None`: none does.
+fn run(dir: &Path, mut follower: Follower, interval: Duration, reload: Option<Duration>, stopped: &Receiver<()>) {
     // Compiling must not take processor time from events. A lower priority is a courtesy: without it, all works.
     _ = rustix::process::setpriority_process(None, NICENESS);
     let mut unreadable = false;
+    let mut read = Instant::now();
     while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        // Not with each look: where the files are a mount of Secret Manager's, each reading is a request to it.
+        if reload.is_some_and(|reload| read.elapsed() >= reload) {
+            follower.apply_values();
+            read = Instant::now();
+        }
         match folder::scan(dir) {
             Ok(found) => {
                 unreadable = false;

@@ -162,7 +162,8 @@ impl Component {
     /// A store for one instance, which yields at each tick and holds it to its limits.
     pub(super) fn store(&self, grant: &Grant, surroundings: &Surroundings) -> Store<GuestState> {
         let (engine, limits) = (self.pre.engine(), grant.limits);
-        let journal = Journal::new(Arc::clone(&surroundings.sink), Arc::clone(&self.rate), limits.log);
+        let (sink, mask) = (Arc::clone(&surroundings.sink), grant.config.mask().cloned());
+        let journal = Journal::new(sink, Arc::clone(&self.rate), limits.log, mask);
         let meter = Meter::new(limits, engine.clone());
         let state = GuestState::new(grant, surroundings, journal, self.reach.clone(), self.kept.clone(), meter);
         let mut store = Store::new(engine, state);

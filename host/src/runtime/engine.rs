@@ -126,11 +126,23 @@ impl Runtime {
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
         let component = Component::load(&self.engine, self.linkers.for_guest(grant), wasm, grant)?;
-        let reach = (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())));
+        let reach = self.reach(grant);
         let spaces = &grant.key_value;
         let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
         let kept = kept.map(|store| Arc::new(Kept::new(Arc::clone(store), spaces.clone())));
         Ok(component.reaching(reach).keeping(kept))
+    }
+
+    /// The same component under a grant in which values of the configuration are others than `before`, and with them
+    /// perhaps origins. Nothing is compiled; where the origins are the same, so are the connections.
+    #[must_use]
+    pub fn regrant(&self, component: &Component, before: &Grant, grant: &Grant) -> Component {
+        let component = component.clone();
+        if before.http == grant.http { component } else { component.reaching(self.reach(grant)) }
+    }
+
+    fn reach(&self, grant: &Grant) -> Option<Arc<Reach>> {
+        (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())))
     }
 }
 

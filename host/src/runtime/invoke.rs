@@ -4,6 +4,7 @@ use tidemill_events::Received;
 use wasmtime::Store;
 
 use super::bindings::{self, events};
+use super::output::Mask;
 use super::state::GuestState;
 use super::{Component, Fault, Grant, Surroundings, cpu};
 
@@ -26,6 +27,21 @@ pub enum Ending {
     },
     /// It didn't return.
     Fault(Fault),
+}
+
+impl Ending {
+    /// The same without secrets, whatever the guest has put into its reason.
+    fn masked(self, mask: &Mask) -> Self {
+        let masked = |text: String| mask.shown(&text, usize::MAX).0;
+        match self {
+            Self::Done => Self::Done,
+            Self::Retry { reason, delay } => Self::Retry { reason: masked(reason), delay },
+            Self::Reject { reason } => Self::Reject { reason: masked(reason) },
+            // The other faults have no word of the guest's.
+            Self::Fault(Fault::Trap(what)) => Self::Fault(Fault::Trap(masked(what))),
+            Self::Fault(fault) => Self::Fault(fault),
+        }
+    }
 }
 
 /// One run of a handler.
@@ -58,6 +74,10 @@ impl Component {
             Ok(Err(budget)) => Ending::Fault(Fault::Cpu(budget)),
             Ok(Ok(Ok(ending))) => ending,
             Ok(Ok(Err(error))) => Ending::Fault(Fault::of(&error, &grant.limits, &store.data().meter)),
+        };
+        let ending = match grant.config.mask() {
+            Some(mask) => ending.masked(mask),
+            None => ending,
         };
         Invocation { ending, elapsed: start.elapsed(), peak_memory: store.data().meter.peak() }
     }

@@ -4,6 +4,7 @@
 
 mod bindings;
 mod component;
+mod configuration;
 mod cpu;
 mod engine;
 mod fault;
@@ -17,6 +18,7 @@ mod state;
 mod surroundings;
 
 pub use component::{Component, LoadError};
+pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
 pub use invoke::{Ending, Invocation};

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -11,12 +9,12 @@ use super::http::{Hooks, Reach};
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal};
-use super::{Limits, Surroundings};
+use super::{Configuration, Limits, Surroundings};
 use crate::key_value::Space;
 use crate::outgoing::OriginPattern;
 
 /// What a handler may have and do, the same for each of its events.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Grant {
     /// What it may use.
     pub limits: Limits,
@@ -25,19 +23,7 @@ pub struct Grant {
     /// The stores that it may keep values in. Empty: none, and the interface is not even there.
     pub key_value: Vec<Space>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
-    pub config: BTreeMap<String, String>,
-}
-
-impl fmt::Debug for Grant {
-    /// Shows the names of configuration values, never the values: some are secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("limits", &self.limits)
-            .field("http", &self.http)
-            .field("key_value", &self.key_value)
-            .field("config", &self.config.keys().collect::<Vec<_>>())
-            .finish()
-    }
+    pub config: Configuration,
 }
 
 /// What the host keeps for one instance. It dies with it.
@@ -46,7 +32,7 @@ pub(super) struct GuestState {
     http: WasiHttpCtx,
     http_hooks: Hooks,
     table: ResourceTable,
-    config: WasiConfigVariables,
+    config: Arc<WasiConfigVariables>,
     journal: Arc<Journal>,
     key_value: Keeping,
     pub(super) meter: Meter,
@@ -75,9 +61,9 @@ impl GuestState {
         Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            http_hooks: Hooks::new(reach),
+            http_hooks: Hooks::new(reach, grant.config.mask().cloned()),
             table,
-            config: grant.config.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+            config: Arc::clone(grant.config.given_out()),
             journal,
             key_value: Keeping::new(kept),
             meter,
@@ -86,7 +72,7 @@ impl GuestState {
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {
         self.meter.host_call();
-        WasiConfig::from(&self.config)
+        WasiConfig::new(&self.config)
     }
 
     /// Where its lines go.

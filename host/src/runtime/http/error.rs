@@ -6,13 +6,14 @@ use std::io;
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::Error;
 
+use super::refusal::Told;
 use crate::outgoing::ConnectError;
 
 /// What kept a request from its answer. Where it is the host's own rule, the log says so.
-pub(super) fn of_client(failed: &legacy::Error, origin: &str) -> Error {
+pub(super) fn of_client(failed: &legacy::Error, told: &Told) -> Error {
     if let Some(error) = find::<ConnectError>(failed) {
         if error.is_refusal() {
-            tracing::warn!(origin, "refused an outgoing request: {error}");
+            told.refused(error);
         }
         return of_connect(error);
     }

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::error;
+use super::refusal::Told;
 use crate::outgoing::{Connector, OutgoingLimits};
 
 /// How long each stage of an exchange may take.
@@ -38,19 +39,19 @@ pub(super) async fn exchange(
     client: &Client<Connector, WasiBody>,
     mut request: Request<WasiBody>,
     timeouts: Timeouts,
-    origin: &str,
+    told: &Told,
 ) -> Result<Response<Incoming>, Error> {
     let mut connection = capture_connection(&mut request);
     let connected = async { drop(connection.wait_for_connection_metadata().await) };
     let mut answered = pin!(client.request(request));
-    let told = |failed| error::of_client(&failed, origin);
+    let failed = |error| error::of_client(&error, told);
     tokio::select! {
         biased;
         // Without a connection there is an error, and no metadata ever.
-        answer = &mut answered => return answer.map_err(told),
+        answer = &mut answered => return answer.map_err(failed),
         connected = timeout(timeouts.connect, connected) => connected.map_err(|_| Error::ConnectionTimeout)?,
     }
-    timeout(timeouts.first_byte, answered).await.map_err(|_| Error::ConnectionReadTimeout)?.map_err(told)
+    timeout(timeouts.first_byte, answered).await.map_err(|_| Error::ConnectionReadTimeout)?.map_err(failed)
 }
 
 #[cfg(test)]

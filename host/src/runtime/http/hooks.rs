@@ -9,8 +9,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::Reach;
 use super::body::{self, Longest};
 use super::exchange::{Timeouts, exchange};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Told};
 use crate::outgoing::{Origin, OriginError};
+use crate::runtime::output::Mask;
 
 /// Requests that one event may send. It bounds the log lines about refused ones too.
 pub(super) const MAX_REQUESTS: usize = 100;
@@ -34,6 +35,8 @@ pub(super) fn is_for_metadata(name: &HeaderName) -> bool {
 pub(in crate::runtime) struct Hooks {
     /// What it may reach; nothing while it is only tried out.
     reach: Option<Arc<Reach>>,
+    /// What hides the handler's secrets in what is logged.
+    mask: Option<Arc<Mask>>,
     sent: usize,
     open: Arc<Semaphore>,
     /// Gone with the instance.
@@ -50,15 +53,18 @@ type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Transfer), Er
 type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl Hooks {
-    pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>) -> Self {
-        Self { reach, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
+    pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>, mask: Option<Arc<Mask>>) -> Self {
+        Self { reach, mask, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
     }
 
     /// The request as it will leave, and its places.
     fn admit(&mut self, request: Request<WasiBody>) -> Result<Admitted, Refused> {
         let origin = Origin::of(request.uri());
-        let refused =
-            |refusal| Refused { refusal, origin: origin.as_ref().map(ToString::to_string).unwrap_or_default() };
+        let told = || {
+            let origin = origin.as_ref().map(ToString::to_string).unwrap_or_default();
+            Told::of(&origin, self.mask.as_ref())
+        };
+        let refused = |refusal| Refused { refusal, told: told() };
         self.sent = self.sent.saturating_add(1);
         if self.sent > MAX_REQUESTS {
             return Err(refused(Refusal::TooMany));
@@ -80,7 +86,7 @@ impl Hooks {
         let url = origin.url(parts.uri.path_and_query());
         parts.uri = url.ok_or_else(|| refused(OriginError::Scheme.into()))?;
         let request = Request::from_parts(parts, body::outbound(body, Longest(reach.limits().max_body), &self.alive));
-        Ok(Admitted { request, origin: origin.to_string(), reach: Arc::clone(reach), places })
+        Ok(Admitted { request, told: told(), reach: Arc::clone(reach), places })
     }
 
     /// An event's first open request always has its place, so that no handler takes the way out from the others; what
@@ -100,7 +106,7 @@ impl Hooks {
 /// A request that may leave.
 struct Admitted {
     request: Request<WasiBody>,
-    origin: String,
+    told: Told,
     reach: Arc<Reach>,
     places: Places,
 }
@@ -108,8 +114,7 @@ struct Admitted {
 /// A request that may not.
 struct Refused {
     refusal: Refusal,
-    /// Empty where it has none.
-    origin: String,
+    told: Told,
 }
 
 impl WasiHttpHooks for Hooks {
@@ -119,22 +124,22 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Transfer) -> Sending {
-        let Admitted { request, origin, reach, places } = match self.admit(request) {
+        let Admitted { request, told, reach, places } = match self.admit(request) {
             Ok(admitted) => admitted,
-            Err(Refused { refusal, origin }) => {
+            Err(Refused { refusal, told }) => {
                 // One line about the first that is too many: the rest is known.
                 if self.sent <= MAX_REQUESTS + 1 {
-                    tracing::warn!(origin, "refused an outgoing request: {refusal}");
+                    told.refused(&refusal);
                 }
                 return Box::new(std::future::ready(Err((&refusal).into())));
             }
         };
         let timeouts = Timeouts::new(reach.limits(), options);
         let sending = async move {
-            let answer = exchange(reach.client(), request, timeouts, &origin).await?;
+            let answer = exchange(reach.client(), request, timeouts, &told).await?;
             let answer = answer.map(|answer| {
                 let longest = Longest(reach.limits().max_body);
-                body::inbound(answer, longest, timeouts.between_bytes, origin, places)
+                body::inbound(answer, longest, timeouts.between_bytes, told.origin().to_owned(), places)
             });
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Transfer))
         };
@@ -168,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_event_has_so_many_requests_open_and_no_more() {
-        let mut hooks = Hooks::new(reach(100));
+        let mut hooks = Hooks::new(reach(100), None);
         let mut open: Vec<_> = (0..MAX_OPEN).map(|_| admit(&mut hooks).unwrap()).collect();
         assert!(matches!(admit(&mut hooks), Err(Refusal::TooManyOpen)));
         open.pop();
@@ -179,7 +184,7 @@ mod tests {
     #[test]
     fn an_events_first_request_has_its_place_whatever_the_others_do() {
         let reach = reach(1);
-        let (mut greedy, mut modest) = (Hooks::new(reach.clone()), Hooks::new(reach));
+        let (mut greedy, mut modest) = (Hooks::new(reach.clone(), None), Hooks::new(reach, None));
         let (_first, second) = (admit(&mut greedy).unwrap(), admit(&mut greedy).unwrap());
         assert!(matches!(admit(&mut greedy), Err(Refusal::HostFull)));
         for _ in 0..3 {
@@ -193,14 +198,14 @@ mod tests {
 
     #[test]
     fn what_leaves_is_what_was_judged() {
-        let admitted = Hooks::new(reach(0)).admit(request(Method::POST)).ok().unwrap();
+        let admitted = Hooks::new(reach(0), None).admit(request(Method::POST)).ok().unwrap();
         assert_eq!(admitted.request.uri(), "http://api.example/path");
     }
 
     #[test]
     fn no_tunnel_and_nothing_while_it_is_loaded() {
         let refusal = |mut hooks: Hooks, method| hooks.admit(request(method)).err().unwrap().refusal;
-        assert!(matches!(refusal(Hooks::new(reach(0)), Method::CONNECT), Refusal::Connect));
-        assert!(matches!(refusal(Hooks::new(None), Method::GET), Refusal::Loading));
+        assert!(matches!(refusal(Hooks::new(reach(0), None), Method::CONNECT), Refusal::Connect));
+        assert!(matches!(refusal(Hooks::new(None, None), Method::GET), Refusal::Loading));
     }
 }

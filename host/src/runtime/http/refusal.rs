@@ -1,8 +1,37 @@
+use std::fmt::Display;
+use std::sync::Arc;
+
 use hyper::header::HeaderName;
 use wasmtime_wasi_http::Error;
 
 use super::hooks::{MAX_OPEN, MAX_REQUESTS};
 use crate::outgoing::OriginError;
+use crate::runtime::output::Mask;
+
+/// What the log says of one request. A guest can put a secret into the name of a host, so what quotes one is masked.
+#[derive(Clone)]
+pub(super) struct Told {
+    origin: String,
+    mask: Option<Arc<Mask>>,
+}
+
+impl Told {
+    /// Of a request to this origin; an empty one where it has none.
+    pub(super) fn of(origin: &str, mask: Option<&Arc<Mask>>) -> Self {
+        Self { origin: Mask::hide(mask, origin), mask: mask.cloned() }
+    }
+
+    /// The origin, as it may be shown.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// That the host refused the request, and why.
+    pub(super) fn refused(&self, why: &impl Display) {
+        let why = Mask::hide(self.mask.as_ref(), &why.to_string());
+        tracing::warn!(origin = self.origin, "refused an outgoing request: {why}");
+    }
+}
 
 /// Why a request doesn't leave, in words for the operator and for who wrote the handler.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::rate::RATE;
-use super::{Level, Line, OutputSink, Rate, Stream};
+use super::{Level, Line, Mask, OutputSink, Rate, Stream};
 
 /// Lines that one event may write: each costs far more than its bytes.
 const MAX_LINES: usize = 500;
@@ -19,25 +19,41 @@ struct Lines {
     rate: Arc<Rate>,
     /// Bytes that the event may write.
     budget: usize,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+    /// What hides the handler's secrets, where it has some. It comes before all that cuts or counts, so that no cut leaves
+    /// half of one.
+    mask: Option<Arc<Mask>>,
+    stdout: Partial,
+    stderr: Partial,
     taken: usize,
     lines: usize,
     dropped: usize,
 }
 
+/// What a stream has of a line that has no end yet.
+#[derive(Default)]
+struct Partial {
+    line: Vec<u8>,
+    /// What the mask holds back behind it.
+    held: Vec<u8>,
+}
+
 impl Journal {
-    /// The journal of one event of a handler, which may write so many bytes.
-    pub(in crate::runtime) fn new(sink: Arc<dyn OutputSink>, rate: Arc<Rate>, budget: usize) -> Self {
-        let (stdout, stderr) = (Vec::new(), Vec::new());
-        Self(Mutex::new(Lines { sink, rate, budget, stdout, stderr, taken: 0, lines: 0, dropped: 0 }))
+    /// The journal of one event of a handler, which may write so many bytes, without the secrets that `mask` hides.
+    pub(in crate::runtime) fn new(
+        sink: Arc<dyn OutputSink>,
+        rate: Arc<Rate>,
+        budget: usize,
+        mask: Option<Arc<Mask>>,
+    ) -> Self {
+        let (stdout, stderr) = (Partial::default(), Partial::default());
+        Self(Mutex::new(Lines { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0 }))
     }
 
     /// Takes bytes of standard output, which make lines with those before and after.
     pub(super) fn stdout(&self, bytes: &[u8]) {
         self.with(|lines| {
             let mut partial = std::mem::take(&mut lines.stdout);
-            lines.push(Stream::Stdout, &mut partial, bytes);
+            lines.write(Stream::Stdout, &mut partial, bytes);
             lines.stdout = partial;
         });
     }
@@ -46,7 +62,7 @@ impl Journal {
     pub(super) fn stderr(&self, bytes: &[u8]) {
         self.with(|lines| {
             let mut partial = std::mem::take(&mut lines.stderr);
-            lines.push(Stream::Stderr, &mut partial, bytes);
+            lines.write(Stream::Stderr, &mut partial, bytes);
             lines.stderr = partial;
         });
     }
@@ -54,7 +70,15 @@ impl Journal {
     /// Takes one message that the guest logged. It stays one line, however many it has.
     pub(super) fn log(&self, level: Level, mut context: String, mut text: String) {
         self.with(|lines| {
-            let whole = context.len() + text.len();
+            let mut whole = 0;
+            if let Some(mask) = &lines.mask {
+                for (part, most) in [(&mut context, MAX_CONTEXT), (&mut text, MAX_LINE)] {
+                    let (shown, left) = mask.shown(part, most);
+                    *part = shown;
+                    whole += left;
+                }
+            }
+            whole += context.len() + text.len();
             context.truncate(context.floor_char_boundary(MAX_CONTEXT.min(lines.room())));
             text.truncate(text.floor_char_boundary(MAX_LINE.min(lines.room() - context.len())));
             let kept = context.len() + text.len();
@@ -76,6 +100,18 @@ impl Lines {
     /// Bytes that may still be written.
     fn room(&self) -> usize {
         if self.lines < MAX_LINES { self.budget.saturating_sub(self.taken) } else { 0 }
+    }
+
+    fn write(&mut self, stream: Stream, partial: &mut Partial, bytes: &[u8]) {
+        match self.mask.clone() {
+            None => self.push(stream, &mut partial.line, bytes),
+            Some(mask) if self.room() > 0 => {
+                let shown = mask.pass(&mut partial.held, bytes);
+                self.push(stream, &mut partial.line, &shown);
+            }
+            // Nothing that follows is shown, so nothing has to be looked for in it.
+            Some(_) => self.dropped += std::mem::take(&mut partial.held).len() + bytes.len(),
+        }
     }
 
     fn push(&mut self, stream: Stream, partial: &mut Vec<u8>, bytes: &[u8]) {
@@ -119,8 +155,12 @@ impl Drop for Lines {
         for (stream, mut partial) in
             [(Stream::Stdout, std::mem::take(&mut self.stdout)), (Stream::Stderr, std::mem::take(&mut self.stderr))]
         {
-            if !partial.is_empty() {
-                self.emit_partial(stream, &mut partial);
+            if let Some(mask) = self.mask.clone() {
+                let shown = mask.end(&partial.held);
+                self.push(stream, &mut partial.line, &shown);
+            }
+            if !partial.line.is_empty() {
+                self.emit_partial(stream, &mut partial.line);
             }
         }
         if self.lines == 0 && self.dropped == 0 {
@@ -149,7 +189,7 @@ mod tests {
 
     fn lines(write: impl FnOnce(&Journal)) -> Vec<Line> {
         let captured = Arc::new(Captured::default());
-        let journal = Journal::new(Arc::clone(&captured) as Arc<dyn OutputSink>, Arc::default(), BUDGET);
+        let journal = Journal::new(Arc::clone(&captured) as Arc<dyn OutputSink>, Arc::default(), BUDGET, None);
         write(&journal);
         drop(journal);
         captured.take()
@@ -216,7 +256,7 @@ mod tests {
         let captured = Arc::new(Captured::default());
         for _ in 0..3 {
             let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
-            Journal::new(sink, Arc::clone(&rate), BUDGET).stdout("x\n".repeat(MAX_LINES).as_bytes());
+            Journal::new(sink, Arc::clone(&rate), BUDGET, None).stdout("x\n".repeat(MAX_LINES).as_bytes());
         }
         let lines = captured.take();
         assert!(lines.len() < 3 * MAX_LINES, "{}", lines.len());

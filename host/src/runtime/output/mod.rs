@@ -1,12 +1,15 @@
-//! What a guest writes: its standard output, its standard error and what it logs, in lines, bounded together.
+//! What a guest writes: its standard output, its standard error and what it logs, in lines, bounded together, and without
+//! its handler's secrets.
 
 mod journal;
 mod logging;
+mod mask;
 mod rate;
 mod sink;
 mod stream;
 
 pub(super) use journal::Journal;
+pub(super) use mask::Mask;
 pub(super) use rate::Rate;
 pub use sink::{Captured, Level, Line, LogLines, OutputSink, Stream};
 pub(super) use stream::GuestOutput;
