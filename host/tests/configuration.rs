@@ -75,8 +75,8 @@ fn a_file_can_hold_everything() {
 fn handlers_values_come_from_flags_variables_and_the_file_in_that_order() {
     let file = "[handler-config.email-on-register]\nmail-key = \"file\"\nfrom = \"file\"\nmail-url = \"file\"\n";
     let variables = &[
-        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "variable"),
-        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_FROM", "variable"),
+        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER__MAIL_KEY", "variable"),
+        ("TIDEMILL_HANDLER_EMAIL_ON_REGISTER__FROM", "variable"),
     ];
     let flags = [LEAST.flags, &["--handler-config", "email-on-register.mail-key=fl=ag"]].concat();
     let values = read(&Given { flags: &flags, variables, file }).unwrap().handler_values;

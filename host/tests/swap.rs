@@ -80,7 +80,7 @@ async fn what_is_broken_is_refused_and_the_version_before_serves_on() {
             "field `limits.deadline`: \"8\" is no time",
         ),
         ("bad-origin", "events = [\"a\"]\n[permissions]\nhttp = [\"example.com\"]", &good, "field `permissions.http`"),
-        ("no-value", "events = [\"a\"]\n[config]\nkey = { required = true }", &good, "TIDEMILL_HANDLER_NO_VALUE_KEY"),
+        ("no-value", "events = [\"a\"]\n[config]\nkey = { required = true }", &good, "TIDEMILL_HANDLER_NO_VALUE__KEY"),
     ];
     let before: Vec<_> = cases.iter().map(|(name, ..)| (*name, format!("events = [\"{name}\"]"))).collect();
     let start: Vec<_> = before.iter().map(|(name, manifest)| (*name, manifest.as_str(), good.as_slice())).collect();

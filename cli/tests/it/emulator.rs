@@ -55,8 +55,8 @@ fn host_with(provider: &Provider, change: impl FnOnce(&mut Command)) -> Host {
         .arg(handlers.path());
     serve.args(["--handler-config", &format!("email-on-register.mail-url={}", provider.url("/mail"))]);
     serve.args(["--handler-config", &format!("push-on-like.push-url={}", provider.url("/push"))]);
-    serve.env("TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "mail-key");
-    serve.env("TIDEMILL_HANDLER_PUSH_ON_LIKE_PUSH_KEY", "push-key");
+    serve.env("TIDEMILL_HANDLER_EMAIL_ON_REGISTER__MAIL_KEY", "mail-key");
+    serve.env("TIDEMILL_HANDLER_PUSH_ON_LIKE__PUSH_KEY", "push-key");
     change(&mut serve);
     let process = Running::start(serve);
     process.line("serving", |line| line["handlers"] == 3);

@@ -10,6 +10,8 @@ use super::value_file;
 
 /// What a handler's variables start with.
 pub(super) const PREFIX: &str = "TIDEMILL_HANDLER_";
+/// What parts the handler from its key in a variable's name.
+pub(super) const BETWEEN: &str = "__";
 
 /// What the variable of a value's file ends with.
 const FILE_SUFFIX: &str = "_FILE";
@@ -213,11 +215,14 @@ impl HandlerValues {
             .flat_map(|keys| keys.keys().map(String::as_str))
     }
 
-    /// The variable of a handler's key: `TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY`. With `_FILE` behind it, it names
+    /// The variable of a handler's key: `TIDEMILL_HANDLER_EMAIL_ON_REGISTER__MAIL_KEY`. With `_FILE` behind it, it names
     /// the file that the value lies in.
+    ///
+    /// Two underscores part the handler from its key: no name of a handler has two in a row or one at its end, so no
+    /// handler can read another's by the choice of its keys.
     #[must_use]
     pub fn variable(handler: &str, key: &str) -> String {
-        format!("{PREFIX}{handler}_{key}").to_ascii_uppercase().replace(['-', '.'], "_")
+        format!("{PREFIX}{handler}{BETWEEN}{key}").to_ascii_uppercase().replace(['-', '.'], "_")
     }
 }
 
@@ -242,12 +247,12 @@ pub fn handler_value_flags() -> [Arg; 2] {
         flag(
             "handler-config",
             "HANDLER.KEY=VALUE",
-            "Value for a handler's configuration key; may be given more than once [TIDEMILL_HANDLER_<HANDLER>_<KEY>]",
+            "Value for a handler's configuration key; may be given more than once [TIDEMILL_HANDLER_<HANDLER>__<KEY>]",
         ),
         flag(
             "handler-config-file",
             "HANDLER.KEY=FILE",
-            "File that holds such a value; may be given more than once [TIDEMILL_HANDLER_<HANDLER>_<KEY>_FILE]",
+            "File that holds such a value; may be given more than once [TIDEMILL_HANDLER_<HANDLER>__<KEY>_FILE]",
         ),
     ]
 }

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use zeroize::Zeroize;
 
 use super::file;
-use super::handler_values::{Given as GivenValue, PREFIX};
+use super::handler_values::{BETWEEN, Given as GivenValue, PREFIX};
 use super::settings::{PLATFORM_VARIABLES, SETTINGS};
 use super::{HandlerValues, Problem, Setting};
 
@@ -123,7 +123,7 @@ impl Sources {
         // A setting's own variable goes before a handler's, as that of `handler-config-reload` might be one.
         let known = |name: &str| name == "TIDEMILL_CONFIG" || SETTINGS.iter().any(|setting| setting.variable == name);
         for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("TIDEMILL_") && !known(name)) {
-            if name.starts_with(PREFIX) {
+            if name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains(BETWEEN)) {
                 self.handler_values.set_variable(name, value);
             } else {
                 self.unknown_variables.push(name.clone());

@@ -87,7 +87,9 @@ impl Manifest {
         if !is_name(&name) {
             problems.note(
                 "name",
-                format_args!("{name:?} is no name: use a-z, 0-9 and `-`, at most 63, a letter or digit first"),
+                format_args!(
+                    "{name:?} is no name: use a-z, 0-9 and single `-` between them, at most 63 characters together"
+                ),
             );
             // What follows is asked by the name.
             return Err(problems.into_error());
@@ -141,7 +143,7 @@ fn events(
 }
 
 fn is_name(name: &str) -> bool {
-    name.len() <= 63
-        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    // A variable of the environment is parted by what no name has; see `HandlerValues::variable`.
+    name.len() <= 63 && name.split('-').all(|part| !part.is_empty() && part.chars().all(plain))
 }

@@ -185,10 +185,10 @@ async fn no_secret_leaves_the_host_whichever_way_its_guest_writes_it() {
     };
     let (key, label, pem) = (path("key", SECRET), path("label", LABEL), path("pem", PEM));
     let values = in_files(&[
-        ("TIDEMILL_HANDLER_LEAKY_KEY_FILE", &key),
-        ("TIDEMILL_HANDLER_LEAKY_LABEL_FILE", &label),
-        ("TIDEMILL_HANDLER_LEAKY_PEM_FILE", &pem),
-        ("TIDEMILL_HANDLER_NARROW_KEY_FILE", &key),
+        ("TIDEMILL_HANDLER_LEAKY__KEY_FILE", &key),
+        ("TIDEMILL_HANDLER_LEAKY__LABEL_FILE", &label),
+        ("TIDEMILL_HANDLER_LEAKY__PEM_FILE", &pem),
+        ("TIDEMILL_HANDLER_NARROW__KEY_FILE", &key),
     ]);
     let change = |config: &mut tidemill_host::config::Config| {
         config.handler_values = values;

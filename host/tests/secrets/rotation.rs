@@ -46,7 +46,7 @@ async fn a_value_changes_under_load_and_no_event_fails() {
     std::fs::write(&greeting, "number 0\n").unwrap();
     std::fs::write(&key, "s3cret 0\n").unwrap();
     let values =
-        in_files(&[("TIDEMILL_HANDLER_TURNS_GREETING_FILE", &greeting), ("TIDEMILL_HANDLER_TURNS_KEY_FILE", &key)]);
+        in_files(&[("TIDEMILL_HANDLER_TURNS__GREETING_FILE", &greeting), ("TIDEMILL_HANDLER_TURNS__KEY_FILE", &key)]);
     let handlers = [("turns", &*manifest("turn"), &*wasm(SCRIPTED))];
     let host = Arc::new(TestHost::start_with(&handlers, |config| config.handler_values = values).await);
     let digest = host.live("turns").unwrap().digest;
@@ -99,7 +99,7 @@ async fn an_origin_changes_with_its_value_and_an_event_keeps_its_own() {
     let (url, key) = (folder.path().join("url"), folder.path().join("key"));
     std::fs::write(&url, "http://127.0.0.1:9/old").unwrap();
     std::fs::write(&key, "s3cret").unwrap();
-    let values = in_files(&[("TIDEMILL_HANDLER_MOVES_URL_FILE", &url), ("TIDEMILL_HANDLER_MOVES_KEY_FILE", &key)]);
+    let values = in_files(&[("TIDEMILL_HANDLER_MOVES__URL_FILE", &url), ("TIDEMILL_HANDLER_MOVES__KEY_FILE", &key)]);
     let handlers = [("moves", &*manifest("move"), &*wasm(SCRIPTED))];
     let host = TestHost::start_with(&handlers, |config| config.handler_values = values).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,7 +136,7 @@ async fn an_origin_changes_with_its_value_and_an_event_keeps_its_own() {
 async fn a_file_that_comes_is_found_and_one_that_goes_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("waited-for");
-    let values = in_files(&[("TIDEMILL_HANDLER_WAITS_KEY_FILE", &key)]);
+    let values = in_files(&[("TIDEMILL_HANDLER_WAITS__KEY_FILE", &key)]);
     let handlers = [
         ("waits", &*manifest("wait"), &*wasm(SCRIPTED)),
         (

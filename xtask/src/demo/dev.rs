@@ -76,7 +76,7 @@ impl Dev {
             command.args(["--handler-config", &value]);
         }
         // Secrets, even ones that open nothing, don't belong on a command line.
-        for variable in ["TIDEMILL_HANDLER_EMAIL_ON_REGISTER_MAIL_KEY", "TIDEMILL_HANDLER_PUSH_ON_LIKE_PUSH_KEY"] {
+        for variable in ["TIDEMILL_HANDLER_EMAIL_ON_REGISTER__MAIL_KEY", "TIDEMILL_HANDLER_PUSH_ON_LIKE__PUSH_KEY"] {
             command.env(variable, "no-key-for-a-sink");
         }
         let log = folder.join("tidemill.log");
