@@ -11,13 +11,16 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::{TestHost, log, wasm};
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use tidemill_events::Received;
+use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
+use tidemill_host::runtime::{Captured, Ending, Fault, Grant, Runtime, RuntimeConfig, Surroundings, ThisMachine};
 use tidemill_test_artifacts::{COUNT, SCRIPTED};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -95,6 +98,28 @@ async fn guests_that_compute_forever_starve_nobody() {
     for status in loops {
         assert_eq!(status.await.unwrap(), StatusCode::GATEWAY_TIMEOUT);
     }
+}
+
+/// Else a guest that computes forever would hold its thread forever, and nothing around it would ever be polled.
+#[test]
+fn guests_yield_even_where_the_runtime_that_loaded_them_is_gone() {
+    let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
+    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20, outgoing }).unwrap();
+    let grant = Grant { http: vec!["http://127.0.0.1:9".parse().unwrap()], ..Grant::default() };
+    let component = runtime.load(&wasm(SCRIPTED), &grant).unwrap();
+    drop(runtime);
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let received = Received::unverified(common::event("script", br#"["loop"]"#), common::delivery());
+        let deadline = Duration::from_millis(50);
+        let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
+        let surroundings = Surroundings { sink: Arc::new(Captured::default()), machine };
+        let run = component.invoke(&received, &grant, deadline, &surroundings);
+        _ = ended.send(executor.block_on(run).ending);
+    });
+    let ending = end.recv_timeout(Duration::from_secs(30)).expect("the guest never yields");
+    assert_eq!(ending, Ending::Fault(Fault::Deadline(Duration::from_millis(50))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

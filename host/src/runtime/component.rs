@@ -7,6 +7,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::bindings::{EmbedderPre, HANDLER_EXPORT};
+use super::engine::Ticker;
 use super::http::Reach;
 use super::key_value::Kept;
 use super::meter::{Meter, Refused};
@@ -27,6 +28,8 @@ pub struct Component {
     rate: Arc<Rate>,
     /// What its instances may keep between events. While it is tried out, nothing.
     kept: Option<Arc<Kept>>,
+    /// Its guests yield for as long as there is one of it, even where the runtime that loaded it is gone.
+    _ticker: Arc<Ticker>,
 }
 
 /// Why bytes are no handler that this host can run.
@@ -87,6 +90,7 @@ pub enum LoadError {
 impl Component {
     pub(super) fn load(
         engine: &Engine,
+        ticker: &Arc<Ticker>,
         linker: &Linker<GuestState>,
         wasm: &[u8],
         grant: &Grant,
@@ -124,6 +128,7 @@ impl Component {
             reach: None,
             rate: Arc::default(),
             kept: None,
+            _ticker: Arc::clone(ticker),
         };
         component.try_out(grant)?;
         Ok(component)

@@ -65,7 +65,7 @@ pub struct Runtime {
     outgoing: Outgoing,
     key_value: Option<Arc<dyn KeyValue>>,
     allocation: Allocation,
-    _ticker: Arc<Ticker>,
+    ticker: Arc<Ticker>,
 }
 
 /// What guests may import. A capability that was not granted isn't there to be called.
@@ -95,7 +95,7 @@ impl Runtime {
             outgoing: config.outgoing.clone(),
             key_value: None,
             allocation,
-            _ticker: Arc::new(ticker),
+            ticker: Arc::new(ticker),
         })
     }
 
@@ -125,7 +125,7 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
-        let component = Component::load(&self.engine, self.linkers.for_guest(grant), wasm, grant)?;
+        let component = Component::load(&self.engine, &self.ticker, self.linkers.for_guest(grant), wasm, grant)?;
         let reach = self.reach(grant);
         let spaces = &grant.key_value;
         let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
@@ -210,8 +210,8 @@ fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {
     pool
 }
 
-/// Moves the engine's epoch on, so that guests yield. It ends with the last clone of its runtime.
-struct Ticker {
+/// Moves the engine's epoch on, so that guests yield. It ends with the last runtime and the last component that hold it.
+pub(super) struct Ticker {
     stop: Arc<AtomicBool>,
 }
 
