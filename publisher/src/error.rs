@@ -16,6 +16,9 @@ pub enum PublishError {
         #[source]
         reason: Unpublishable,
     },
+    /// What signs the events has no key at this moment; nothing was sent.
+    #[error("there is no key to sign the event with")]
+    NoKey,
     /// A message that is to be sent on breaks a rule; nothing was sent.
     #[error("the message can't be sent on: {0}")]
     Unforwardable(#[source] Unpublishable),
@@ -91,7 +94,7 @@ impl PublishError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unpublishable { .. } | Self::Unforwardable(_) => false,
-            Self::Timeout { .. } | Self::Unreachable { .. } | Self::HeldBack { .. } => true,
+            Self::NoKey | Self::Timeout { .. } | Self::Unreachable { .. } | Self::HeldBack { .. } => true,
             Self::Credentials { retryable, .. } | Self::Topic { retryable, .. } => *retryable,
             // RFC 9110: request timeout, too early, too many requests, and whatever the server blames on itself.
             Self::Host { status, .. } => matches!(status, 408 | 425 | 429 | 500..),

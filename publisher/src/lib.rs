@@ -1,8 +1,8 @@
 //! Signs events and sends them.
 //!
 //! [`Publisher`] is the seam; [`PubSub`] sends through Google Cloud Pub/Sub or its emulator, [`Direct`] posts straight to
-//! a host for local work. Both are made with a [`Signer`](tidemill_events::Signer) and take nothing but an
-//! [`Event`](tidemill_events::Event), so no event leaves unsigned.
+//! a host for local work. Both are made with what signs, a [`Signer`](tidemill_events::Signer) as a rule, and take nothing but
+//! an [`Event`](tidemill_events::Event), so no event leaves unsigned.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,6 +28,7 @@ mod new_event;
 mod publisher;
 #[cfg(feature = "pubsub")]
 mod pubsub;
+mod signing;
 
 pub use direct::{Direct, EventsUrl, EventsUrlError};
 pub use error::PublishError;
@@ -38,3 +39,4 @@ pub use publisher::{DEFAULT_TIME_LIMIT, MessageId, Publisher, Publishing};
 pub use pubsub::{
     EmulatorHost, EmulatorHostError, Forwarder, PubSub, PubSubBuilder, PubSubError, TopicName, TopicNameError,
 };
+pub use signing::Signing;

@@ -7,9 +7,14 @@ use tidemill_events::limits::{
     ATTRIBUTES as MAX_ATTRIBUTES, MESSAGE_BYTES as MAX_BYTES, NAME_BYTES as MAX_NAME_BYTES,
     ORDERING_KEY_BYTES as MAX_ORDERING_KEY_BYTES, VALUE_BYTES as MAX_VALUE_BYTES,
 };
-use tidemill_events::{Event, Message, SignedMessage, Signer};
+use tidemill_events::{Event, Message, SignedMessage, attribute};
 
-use crate::PublishError;
+use crate::{PublishError, Signing};
+
+/// Bytes of the values that an event's own attributes have at most which a signer or a clock makes: an RFC 3339 time with
+/// nanoseconds, HMAC-SHA256 in hexadecimal digits, and `v2,KEYID,BASE64` with the longest id of a key.
+const SIGNERS_OWN: [(&str, usize); 3] =
+    [(attribute::EVENT_TIME, 30), (attribute::SIGNATURE, 64), (attribute::SIGNATURE_V2, 3 + 64 + 1 + 44)];
 
 /// Why an event can't be published, wherever to. Only a change of the event helps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,63 +54,120 @@ pub enum Unpublishable {
     OrderingKey(usize),
 }
 
+impl Unpublishable {
+    /// Judges an event as publishing it would, whichever key signs it: for who has to know before. Gives the bytes that
+    /// count against a message's limit, those of the longest signatures included.
+    ///
+    /// # Errors
+    /// The first rule that the event breaks.
+    pub fn judge(event: &Event) -> Result<usize, Self> {
+        identity(event)?;
+        let own = [
+            (attribute::EVENT_TYPE, Some(&event.event_type)),
+            (attribute::EVENT_ID, Some(&event.id)),
+            (attribute::CONTENT_TYPE, event.content_type.as_ref()),
+            (attribute::ORDERING_KEY, event.ordering_key.as_ref()),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?.len())));
+        let further = event.attributes.iter().filter(|(name, _)| !attribute::RESERVED.contains(&name.as_str()));
+        let further = further.map(|(name, value)| (name.as_str(), value.len()));
+        check_parts(event.data.len(), event.ordering_key.as_deref(), own.chain(SIGNERS_OWN).chain(further))
+    }
+}
+
 /// Signs an event that keeps to the limits.
-pub(crate) fn sign(signer: &Signer, event: &Event) -> Result<SignedMessage, PublishError> {
+pub(crate) fn sign(signing: &dyn Signing, event: &Event) -> Result<SignedMessage, PublishError> {
     let unpublishable = |reason| PublishError::Unpublishable { event_id: event.id.clone(), reason };
-    if event.id.is_empty() {
-        return Err(unpublishable(Unpublishable::NoId));
-    }
-    if !Event::is_id(&event.id) {
-        return Err(unpublishable(Unpublishable::Id));
-    }
-    if event.event_type.is_empty() {
-        return Err(unpublishable(Unpublishable::NoType));
-    }
-    let signed = signer.sign(event);
+    identity(event).map_err(unpublishable)?;
+    let signed = signing.sign(event).ok_or(PublishError::NoKey)?;
     check(signed.message()).map_err(unpublishable)?;
     Ok(signed)
 }
 
-/// How many bytes of a message count against [`MAX_BYTES`].
-pub(crate) fn size(message: &Message) -> usize {
-    let attributes: usize = message.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-    message.data.len() + attributes + message.ordering_key.as_ref().map_or(0, String::len)
-}
-
-pub(crate) fn check(message: &Message) -> Result<(), Unpublishable> {
-    let bytes = size(message);
-    if bytes > MAX_BYTES {
-        return Err(Unpublishable::TooLong(bytes));
+/// What every host asks of an event's id and type.
+fn identity(event: &Event) -> Result<(), Unpublishable> {
+    if event.id.is_empty() {
+        return Err(Unpublishable::NoId);
     }
-    // Before the attributes, one of which repeats it.
-    if let Some(key) = message.ordering_key.as_ref().filter(|key| key.len() > MAX_ORDERING_KEY_BYTES) {
-        return Err(Unpublishable::OrderingKey(key.len()));
+    if !Event::is_id(&event.id) {
+        return Err(Unpublishable::Id);
     }
-    if message.attributes.len() > MAX_ATTRIBUTES {
-        return Err(Unpublishable::TooManyAttributes(message.attributes.len()));
-    }
-    for (name, value) in &message.attributes {
-        if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            return Err(Unpublishable::AttributeName(name.clone()));
-        }
-        if value.len() > MAX_VALUE_BYTES {
-            return Err(Unpublishable::AttributeValue { name: name.clone(), bytes: value.len() });
-        }
+    if event.event_type.is_empty() {
+        return Err(Unpublishable::NoType);
     }
     Ok(())
 }
 
+/// How many bytes of a message count against [`MAX_BYTES`].
+pub(crate) fn size(message: &Message) -> usize {
+    size_of_parts(message.data.len(), message.ordering_key.as_deref(), attributes(message))
+}
+
+pub(crate) fn check(message: &Message) -> Result<(), Unpublishable> {
+    check_parts(message.data.len(), message.ordering_key.as_deref(), attributes(message)).map(drop)
+}
+
+/// Names, and the bytes of their values.
+fn attributes(message: &Message) -> impl Iterator<Item = (&str, usize)> + Clone {
+    message.attributes.iter().map(|(name, value)| (name.as_str(), value.len()))
+}
+
+fn size_of_parts<'a>(data: usize, key: Option<&str>, attributes: impl Iterator<Item = (&'a str, usize)>) -> usize {
+    data + attributes.map(|(name, value)| name.len() + value).sum::<usize>() + key.map_or(0, str::len)
+}
+
+fn check_parts<'a>(
+    data: usize,
+    key: Option<&str>,
+    attributes: impl Iterator<Item = (&'a str, usize)> + Clone,
+) -> Result<usize, Unpublishable> {
+    let bytes = size_of_parts(data, key, attributes.clone());
+    if bytes > MAX_BYTES {
+        return Err(Unpublishable::TooLong(bytes));
+    }
+    // Before the attributes, one of which repeats it.
+    if let Some(key) = key.filter(|key| key.len() > MAX_ORDERING_KEY_BYTES) {
+        return Err(Unpublishable::OrderingKey(key.len()));
+    }
+    let count = attributes.clone().count();
+    if count > MAX_ATTRIBUTES {
+        return Err(Unpublishable::TooManyAttributes(count));
+    }
+    for (name, value) in attributes {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
+            return Err(Unpublishable::AttributeName(name.to_owned()));
+        }
+        if value > MAX_VALUE_BYTES {
+            return Err(Unpublishable::AttributeValue { name: name.to_owned(), bytes: value });
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
+    use tidemill_events::Signer;
+
     use super::*;
     use crate::new_event;
 
     fn judge(change: impl FnOnce(&mut Event)) -> Result<(), Unpublishable> {
         let mut event = new_event("user.registered", &serde_json::json!({}));
+        // What will be signed may have a time as long as any.
+        event.time = std::time::UNIX_EPOCH + std::time::Duration::new(1_800_000_000, 123_456_789);
         change(&mut event);
-        match sign(&Signer::new("k1=s3cret".parse().unwrap()), &event) {
-            Ok(_) => Ok(()),
-            Err(PublishError::Unpublishable { reason, .. }) => Err(reason),
+        // A key with the longest id, so that both count the same.
+        let key = format!("{}=s3cret", "k".repeat(64));
+        let judged = Unpublishable::judge(&event);
+        match sign(&Signer::new(key.parse().unwrap()), &event) {
+            Ok(signed) => {
+                assert_eq!(judged, Ok(size(signed.message())));
+                Ok(())
+            }
+            Err(PublishError::Unpublishable { reason, .. }) => {
+                assert_eq!(judged, Err(reason.clone()));
+                Err(reason)
+            }
             Err(other) => panic!("{other}"),
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,14 +13,14 @@ use hyper::header::CONTENT_TYPE;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tidemill_events::{Delivery, Envelope, Event, Signer};
+use tidemill_events::{Delivery, Envelope, Event};
 use uuid::Uuid;
 
 pub use url::{EventsUrl, EventsUrlError};
 
 use crate::limits;
 use crate::new_event::now;
-use crate::{DEFAULT_TIME_LIMIT, MessageId, PublishError, Publisher, Publishing};
+use crate::{DEFAULT_TIME_LIMIT, MessageId, PublishError, Publisher, Publishing, Signing};
 
 /// Posts each event to a host's `POST /events`, over HTTP/1, in the envelope that a push subscription would use.
 ///
@@ -29,16 +30,16 @@ use crate::{DEFAULT_TIME_LIMIT, MessageId, PublishError, Publisher, Publishing};
 pub struct Direct {
     client: Client<HttpConnector, Full<Bytes>>,
     url: EventsUrl,
-    signer: Signer,
+    signing: Arc<dyn Signing>,
     time_limit: Duration,
 }
 
 impl Direct {
-    /// A publisher that posts to `url` and waits up to [`DEFAULT_TIME_LIMIT`] for an answer.
+    /// A publisher that posts to `url` what `signing` has signed, and waits up to [`DEFAULT_TIME_LIMIT`] for an answer.
     #[must_use]
-    pub fn new(url: EventsUrl, signer: Signer) -> Self {
+    pub fn new(url: EventsUrl, signing: impl Signing + 'static) -> Self {
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build_http();
-        Self { client, url, signer, time_limit: DEFAULT_TIME_LIMIT }
+        Self { client, url, signing: Arc::new(signing), time_limit: DEFAULT_TIME_LIMIT }
     }
 
     /// Sets how long to wait for the host's answer, which comes when the handler has finished.
@@ -49,7 +50,7 @@ impl Direct {
     }
 
     async fn post(&self, event: &Event) -> Result<MessageId, PublishError> {
-        let message = limits::sign(&self.signer, event)?.into_message();
+        let message = limits::sign(&*self.signing, event)?.into_message();
         let message_id = MessageId::new(Uuid::now_v7());
         let delivery = Delivery {
             message_id: message_id.as_str().to_owned(),

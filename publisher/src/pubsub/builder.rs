@@ -1,17 +1,16 @@
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
-
-use tidemill_events::Signer;
 
 use super::channel::Channel;
 use super::{EmulatorHost, PubSub, TopicName};
-use crate::DEFAULT_TIME_LIMIT;
+use crate::{DEFAULT_TIME_LIMIT, Signing};
 
 /// What a [`PubSub`] is made of; see [`PubSub::builder`].
 #[derive(Debug)]
 pub struct PubSubBuilder {
     topic: TopicName,
-    signer: Signer,
+    signing: Arc<dyn Signing>,
     emulator: Option<EmulatorHost>,
     time_limit: Duration,
 }
@@ -25,8 +24,8 @@ pub struct PubSubError {
 }
 
 impl PubSubBuilder {
-    pub(super) fn new(topic: TopicName, signer: Signer) -> Self {
-        Self { topic, signer, emulator: None, time_limit: DEFAULT_TIME_LIMIT }
+    pub(super) fn new(topic: TopicName, signing: Arc<dyn Signing>) -> Self {
+        Self { topic, signing, emulator: None, time_limit: DEFAULT_TIME_LIMIT }
     }
 
     /// Publishes to this emulator, without credentials. With `None`, which is the default, to Google Cloud, with the
@@ -52,6 +51,6 @@ impl PubSubBuilder {
     /// Where the credentials can't be read.
     pub async fn build(self) -> Result<PubSub, PubSubError> {
         let channel = Channel::open(self.topic, self.emulator.as_ref(), self.time_limit).await?;
-        Ok(PubSub { channel, signer: self.signer })
+        Ok(PubSub { channel, signing: self.signing })
     }
 }

@@ -8,14 +8,16 @@ mod forwarder;
 mod lanes;
 mod topic;
 
-use tidemill_events::{Event, Signer};
+use std::sync::Arc;
+
+use tidemill_events::Event;
 
 pub use builder::{PubSubBuilder, PubSubError};
 pub use emulator_host::{EmulatorHost, EmulatorHostError};
 pub use forwarder::Forwarder;
 pub use topic::{TopicName, TopicNameError};
 
-use crate::{Publisher, Publishing, limits};
+use crate::{Publisher, Publishing, Signing, limits};
 use channel::Channel;
 
 /// Publishes to one topic through Google's client, or to the emulator.
@@ -26,20 +28,20 @@ use channel::Channel;
 #[derive(Debug)]
 pub struct PubSub {
     channel: Channel,
-    signer: Signer,
+    signing: Arc<dyn Signing>,
 }
 
 impl PubSub {
-    /// Begins a publisher to `topic` that signs with `signer`.
+    /// Begins a publisher to `topic` of what `signing` has signed.
     #[must_use]
-    pub fn builder(topic: TopicName, signer: Signer) -> PubSubBuilder {
-        PubSubBuilder::new(topic, signer)
+    pub fn builder(topic: TopicName, signing: impl Signing + 'static) -> PubSubBuilder {
+        PubSubBuilder::new(topic, Arc::new(signing))
     }
 }
 
 impl Publisher for PubSub {
     fn publish<'a>(&'a self, event: &'a Event) -> Publishing<'a> {
-        Box::pin(async move { self.channel.send(limits::sign(&self.signer, event)?.into_message()).await })
+        Box::pin(async move { self.channel.send(limits::sign(&*self.signing, event)?.into_message()).await })
     }
 }
 
@@ -47,6 +49,7 @@ impl Publisher for PubSub {
 mod tests {
     use std::time::Duration;
 
+    use tidemill_events::Signer;
     use tokio::net::TcpListener;
 
     use super::channel::{IN_FLIGHT_UNITS, UNIT};
