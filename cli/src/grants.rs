@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
-use tidemill_host::config::{Sources, Terms, with_flags};
+use tidemill_host::config::{Offers, Sources, Terms, with_flags};
 use tidemill_host::registry::{Manifest, ManifestError};
 
 use crate::failure::Failure;
@@ -31,8 +31,8 @@ pub(crate) fn command() -> Command {
 /// Runs the command: exit code 0 where every handler may have what it asks for, else 1.
 pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
     let sources = Sources::gather(flags, variables, Path::new("."));
-    let (dir, terms, keeps) = sources.terms().map_err(Failure::misused)?;
-    let judged = judge_all(&dir, &terms, keeps)?;
+    let (dir, terms, offers) = sources.terms().map_err(Failure::misused)?;
+    let judged = judge_all(&dir, &terms, offers)?;
     let refused = judged.values().any(Result::is_err);
     if crate::wants_json(flags) {
         let shown = judged.iter().map(|(folder, judged)| match judged {
@@ -58,13 +58,13 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
 fn judge_all(
     dir: &Path,
     terms: &Terms,
-    keeps: bool,
+    offers: Offers,
 ) -> anyhow::Result<BTreeMap<String, Result<Manifest, ManifestError>>> {
     let mut judged = BTreeMap::new();
     for path in manifests(dir).with_context(|| format!("{}: it can't be read", dir.display()))? {
         let text = fs::read_to_string(&path).with_context(|| format!("{}: it can't be read", path.display()))?;
         let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-        let manifest = Manifest::parse(&text, &folder, terms).and_then(|manifest| manifest.kept_by(keeps));
+        let manifest = Manifest::parse(&text, &folder, terms).and_then(|manifest| manifest.offered(offers));
         judged.insert(folder, manifest);
     }
     Ok(judged)
@@ -98,6 +98,7 @@ fn granted(manifest: &Manifest) -> Vec<(&'static str, Vec<String>)> {
         ("events", events.clone()),
         ("http", grant.http.iter().map(ToString::to_string).collect()),
         ("key-value", grant.key_value.iter().map(|space| space.store().to_owned()).collect()),
+        ("publish", grant.publish.clone()),
         ("config", grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key.to_owned()).collect()),
         ("secrets", grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key.to_owned()).collect()),
         (
@@ -139,6 +140,7 @@ fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
         "events": events,
         "http": grant.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "key_value": grant.key_value.iter().map(|space| space.store()).collect::<Vec<_>>(),
+        "publish": grant.publish,
         "config": grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key).collect::<Vec<_>>(),
         "secrets": grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key).collect::<Vec<_>>(),
         "warnings": warnings,

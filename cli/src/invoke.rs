@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tidemill_events::{Delivery, Envelope, Received};
 use tidemill_host::config::{Sources, handler_value_flags};
 use tidemill_host::outcome::Outcome;
+use tidemill_host::publishing::{Cause, Publication};
 use tidemill_host::registry::{Artifact, Handler};
 use tidemill_host::runtime::{Captured, Ending, Invocation, Line, OutputSink, Surroundings, ThisMachine};
 
@@ -25,7 +26,7 @@ pub(crate) const LOOPBACK: &str = "127.0.0.1,localhost,[::1]";
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
     Command::new("invoke")
-        .about("Runs one event through one component, here and now, and shows its outcome, log, time and memory")
+        .about("Runs one event through one component, here and now, and shows its outcome, log, time and memory, and what it would publish")
         .arg(
             Arg::new("handler")
                 .value_name("HANDLER")
@@ -87,8 +88,9 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
     let surroundings = Surroundings { sink, machine: Arc::new(ThisMachine::new(now)) };
-    let ran = handler.component.invoke(&received, &handler.grant, handler.deadline, &surroundings);
-    let invocation = executor.block_on(ran);
+    let cause = Some(Cause::of(&received, &handler.name, None));
+    let run = handler.component.invoke(&received, cause, &handler.grant, handler.deadline, &surroundings);
+    let invocation = executor.block_on(run);
     Ok(show(flags, &handler, invocation, &captured))
 }
 
@@ -135,7 +137,7 @@ fn read(path: &Path, event_type: &str) -> anyhow::Result<(String, Artifact)> {
 }
 
 fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured: &Captured) -> ExitCode {
-    let Invocation { ending, elapsed, peak_memory } = invocation;
+    let Invocation { ending, elapsed, peak_memory, publications } = invocation;
     let done = ending == Ending::Done;
     let answer = Outcome::Ran(ending).answer();
     let lines = captured.take();
@@ -150,12 +152,17 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
             "reason": answer.reason,
             "retry_after_ms": answer.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             "log": log,
+            "published": publications.iter().map(published).collect::<Vec<_>>(),
             "elapsed_ms": millis,
             "memory_bytes": peak_memory,
         }));
     } else {
         for line in lines {
             say(format_args!("| {}", printable(&line.text)));
+        }
+        for publication in &publications {
+            let data = String::from_utf8_lossy(&publication.event().data);
+            say(format_args!("> would publish {publication}: {}", printable(&data)));
         }
         let reason = if answer.reason.is_empty() { String::new() } else { format!(": {}", printable(&answer.reason)) };
         let after = answer.retry_after.map(|after| format!(" (again after {after:?})")).unwrap_or_default();
@@ -172,4 +179,17 @@ fn logged(line: &Line) -> Value {
         fields.insert("context".into(), context.as_str().into());
     }
     shown
+}
+
+/// An event that a host would send. Data that is no text is shown with U+FFFD in place of what isn't.
+fn published(publication: &Publication) -> Value {
+    let event = publication.event();
+    json!({
+        "id": event.id,
+        "event_type": event.event_type,
+        "content_type": event.content_type,
+        "ordering_key": event.ordering_key,
+        "attributes": event.attributes,
+        "data": String::from_utf8_lossy(&event.data),
+    })
 }

@@ -14,6 +14,13 @@ pub const CONTENT_TYPE: &str = "content-type";
 pub const SIGNATURE: &str = "signature";
 /// The version 2 signature, over the data and the fields above; see [`crate::signature::v2`].
 pub const SIGNATURE_V2: &str = "signature-v2";
+/// The id of the event whose handler published this one. Unsigned, as the two below.
+pub const CAUSE: &str = "tidemill-cause";
+/// How many handlers, one after the other, have led to this event, in decimal digits: 1 where the event that caused it came
+/// from outside. What has no such attribute came from outside itself.
+pub const DEPTH: &str = "tidemill-depth";
+/// The trace that the event belongs to, as `traceparent` of W3C Trace Context. Pub/Sub's clients set it where they trace.
+pub const TRACEPARENT: &str = "googclient_traceparent";
 
 /// The attributes that become fields of an event, or that vouch for it; handlers don't see them among the others.
 pub const RESERVED: [&str; 7] = [EVENT_TYPE, EVENT_ID, EVENT_TIME, ORDERING_KEY, CONTENT_TYPE, SIGNATURE, SIGNATURE_V2];

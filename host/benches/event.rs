@@ -16,14 +16,17 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tidemill_events::{Delivery, Envelope, Event, Key, KeyRing, Received, Scheme, Sender, Signer, Verifier};
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
+use tidemill_host::publishing::Cause;
 use tidemill_host::runtime::{
     Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig, Surroundings, ThisMachine,
 };
-use tidemill_test_artifacts::{EMPTY, USER_NAME_CHANGED};
+use tidemill_test_artifacts::{EMPTY, PUBLISH, USER_NAME_CHANGED};
 
 const RUNS: usize = 20_000;
 const WARM_UP: usize = 2_000;
 const DATA: &[u8] = br#"{"Name":"a name that makes the body eighty bytes long, as in the engine's figures"}"#;
+const NOTHING: &[u8] = br#"{"publish":[{"type":"mail.sent","data":{"to":"ada@example.com"},"times":0}]}"#;
+const TEN: &[u8] = br#"{"publish":[{"type":"mail.sent","data":{"to":"ada@example.com"},"times":10}]}"#;
 
 /// Takes lines and drops them, as a log that nobody reads.
 struct Nowhere;
@@ -43,7 +46,12 @@ fn main() {
         [("fresh instance, empty handler", EMPTY), ("fresh instance, JSON and one log line", USER_NAME_CHANGED)]
     {
         let component = runtime.load(&std::fs::read(path).unwrap(), &grant).unwrap();
-        report(name, &executor.block_on(invoke(&component, &grant)));
+        report(name, &executor.block_on(invoke(&component, &grant, DATA)));
+    }
+    let grant = Grant { publish: vec!["mail.sent".to_owned()], ..Grant::default() };
+    let component = runtime.load(&std::fs::read(PUBLISH).unwrap(), &grant).unwrap();
+    for (name, data) in [("fresh instance, nothing published", NOTHING), ("the same, ten events published", TEN)] {
+        report(name, &executor.block_on(invoke(&component, &grant, data)));
     }
     report("decode and verify, without an engine", &decode_and_verify());
 }
@@ -52,13 +60,14 @@ fn outgoing() -> Outgoing {
     Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap()
 }
 
-async fn invoke(component: &Component, grant: &Grant) -> Vec<Duration> {
+async fn invoke(component: &Component, grant: &Grant, data: &[u8]) -> Vec<Duration> {
     let surroundings = Surroundings { sink: Arc::new(Nowhere), machine: Arc::new(ThisMachine::new(|| UNIX_EPOCH)) };
-    let received = Received::unverified(event(), delivery());
+    let received = Received::unverified(Event { data: data.to_vec(), ..event() }, delivery());
     let mut times = Vec::with_capacity(RUNS);
     for run in 0..WARM_UP + RUNS {
         let start = Instant::now();
-        let ran = component.invoke(&received, grant, Duration::from_secs(5), &surroundings).await;
+        let cause = (!grant.publish.is_empty()).then(|| Cause::of(&received, "bench", None));
+        let ran = component.invoke(&received, cause, grant, Duration::from_secs(5), &surroundings).await;
         let elapsed = start.elapsed();
         assert_eq!(ran.ending, Ending::Done);
         if run >= WARM_UP {

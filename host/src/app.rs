@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tidemill_events::Verifier;
+use tidemill_publisher::PubSubError;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,6 +20,7 @@ use crate::key_value::{KeyValue, KeyValueError};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
+use crate::publishing::Publishing;
 use crate::registry::{FolderWatch, Registry, WatchError};
 use crate::runtime::{LogLines, Runtime, RuntimeConfig, RuntimeError, Surroundings, ThisMachine};
 use crate::server::{self, Drained, ServerLimits};
@@ -57,6 +59,9 @@ pub enum AppError {
     /// No store for what handlers keep.
     #[error("key-value: {0}")]
     KeyValue(#[from] KeyValueError),
+    /// No way out for what handlers publish.
+    #[error("publish-to: {0}")]
+    Publishing(#[from] PubSubError),
     /// The first load was cut off.
     #[error("the first load of the handlers broke off: {0}")]
     Load(#[from] tokio::task::JoinError),
@@ -85,16 +90,26 @@ impl App {
         let giving_up = parts::giving_up(&config.dead_letter).await?;
         let once = parts::once(&config.dedup)?;
         let key_value = parts::key_value(&config.key_value)?;
+        let keys = Arc::new(Keys::new(config.keys.clone()));
+        let publisher = parts::publisher(&config.publishing, &keys).await?;
+        let publishing = Publishing { publisher, max_chain: config.publishing.max_chain, clock: wall_clock };
         let registry = Arc::new(Registry::default());
         let outgoing = Outgoing::new(&config.outgoing, resolver)?;
-        let watch = Self::load(config, outgoing, key_value, &registry).await?;
+        let publishes = publishing.publisher.is_some();
+        let watch = Self::load(config, outgoing, key_value, publishes, &registry).await?;
         let metrics = Metrics::default();
         let surroundings = Surroundings { sink: Arc::new(LogLines), machine: Arc::new(ThisMachine::new(wall_clock)) };
-        let dispatcher =
-            Dispatcher::new(Arc::clone(&registry), config.in_flight, once, giving_up, surroundings, metrics.clone());
+        let dispatcher = Dispatcher::new(
+            Arc::clone(&registry),
+            config.in_flight,
+            once,
+            giving_up,
+            publishing,
+            surroundings,
+            metrics.clone(),
+        );
         let VerifyConfig { accept, max_event_age, unsigned_sources } = config.verify.clone();
         let verifier = Verifier::new(accept).max_age(max_event_age).exemptions(unsigned_sources);
-        let keys = Arc::new(Keys::new(config.keys.clone()));
         let following_keys = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&keys).follow()));
         let ingress = Ingress::new(
             auth,
@@ -125,12 +140,14 @@ impl App {
         config: &Config,
         outgoing: Outgoing,
         key_value: Option<Arc<dyn KeyValue>>,
+        publishes: bool,
         registry: &Arc<Registry>,
     ) -> Result<FolderWatch, AppError> {
         let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
         let runtime =
             Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?
-                .keeping(key_value);
+                .keeping(key_value)
+                .publishing(publishes);
         parts::tell_allocation(runtime.allocation());
         let (handlers, watch_interval) = (config.handlers.clone(), config.watch_interval);
         let (terms, followed) = (config.terms(), Arc::clone(registry));

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod metrics;
 pub mod outcome;
 pub mod outgoing;
+pub mod publishing;
 mod redis_link;
 pub mod registry;
 pub mod runtime;

@@ -119,7 +119,7 @@ mod tests {
             metrics.answered(&outcome.answer(), Some("mail"));
         }
         let (elapsed, peak_memory) = (Duration::from_millis(2), 1 << 20);
-        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory });
+        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory, publications: vec![] });
         let held = metrics.begin();
         drop(metrics.begin());
         let text = metrics.text();

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use common::{TestHost, log};
 use hyper::StatusCode;
+use tidemill_host::config::PublishTarget;
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::runtime::{Grant, LoadError, Runtime, RuntimeConfig};
 use tidemill_test_artifacts::{FIXTURES, WRONG_WORLD, assert_test_exists, foreach_fixture};
@@ -20,7 +21,12 @@ use tidemill_test_artifacts::{FIXTURES, WRONG_WORLD, assert_test_exists, foreach
 foreach_fixture!(assert_test_exists);
 
 async fn host() -> TestHost {
-    TestHost::start_with(&[], |config| config.handlers = FIXTURES.into()).await
+    TestHost::start_with(&[], |config| {
+        config.handlers = FIXTURES.into();
+        // Nobody is there.
+        config.publishing.target = PublishTarget::Host("http://127.0.0.1:9/events".parse().unwrap());
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,6 +51,14 @@ async fn key_value() {
     let answer = host().await.deliver("test.key-value", r#"[{"increment": ["n", 3]}]"#).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(log::of_message(&answer.message_id).iter().any(|line| line["message"] == "3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publish() {
+    let host = host().await;
+    assert_eq!(host.deliver("test.publish", "{}").await.status, StatusCode::NO_CONTENT);
+    let answer = host.deliver("test.publish", r#"{"publish": [{"type": "test.published"}]}"#).await;
+    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "publish-failed"));
 }
 
 #[test]

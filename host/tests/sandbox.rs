@@ -115,7 +115,7 @@ fn guests_yield_even_where_the_runtime_that_loaded_them_is_gone() {
         let deadline = Duration::from_millis(50);
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
         let surroundings = Surroundings { sink: Arc::new(Captured::default()), machine };
-        let run = component.invoke(&received, &grant, deadline, &surroundings);
+        let run = component.invoke(&received, None, &grant, deadline, &surroundings);
         _ = ended.send(executor.block_on(run).ending);
     });
     let ending = end.recv_timeout(Duration::from_secs(30)).expect("the guest never yields");

@@ -59,7 +59,7 @@ async fn seen(component: &Component, grant: &Grant, machine: Arc<dyn Machine>) -
     let captured = Arc::new(Captured::default());
     let surroundings = Surroundings { sink: Arc::clone(&captured) as Arc<dyn OutputSink>, machine };
     let received = Received::unverified(common::event("script", br#"["machine", "machine"]"#), common::delivery());
-    let ran = component.invoke(&received, grant, Duration::from_secs(10), &surroundings).await;
+    let ran = component.invoke(&received, None, grant, Duration::from_secs(10), &surroundings).await;
     assert_eq!(ran.ending, Ending::Done);
     captured.take().into_iter().map(|line| line.text).collect()
 }

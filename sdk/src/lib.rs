@@ -37,6 +37,8 @@
     not(feature = "key-value"),
     doc = "- `key_value`, behind the feature `key-value`, keeps values between events."
 )]
+#![cfg_attr(feature = "publish", doc = "- [`publish`] emits further events, of the types that its manifest lists.")]
+#![cfg_attr(not(feature = "publish"), doc = "- `publish`, behind the feature of that name, emits further events.")]
 //!
 //! The same event may be delivered more than once, each time to a fresh instance. So do what can be done twice, or pass
 //! [`Event::id`] on as the idempotency key: it is the same in each delivery.
@@ -54,6 +56,8 @@ pub mod http;
 #[cfg(feature = "key-value")]
 pub mod key_value;
 pub mod log;
+#[cfg(feature = "publish")]
+pub mod publish;
 mod run;
 mod text;
 

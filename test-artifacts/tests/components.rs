@@ -16,6 +16,7 @@ const EVENTS: &str = "tidemill:handler/events@0.1.0";
 const STANDARD: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 const HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
 const KEY_VALUE: [&str; 2] = ["wasi:keyvalue/atomics", "wasi:keyvalue/store"];
+const PUBLISH: [&str; 1] = ["tidemill:handler/publisher"];
 const CONFIG: [&str; 1] = ["wasi:config/store"];
 const LOGGING: [&str; 1] = ["wasi:logging/logging"];
 
@@ -94,6 +95,11 @@ fn scripted() {
 #[test]
 fn key_value() {
     Surface::of(artifacts::KEY_VALUE).is_a_handler_with(&KEY_VALUE);
+}
+
+#[test]
+fn publish() {
+    Surface::of(artifacts::PUBLISH).is_a_handler_with(&PUBLISH);
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub(crate) fn checker() -> anyhow::Result<Runtime> {
 pub(crate) fn runtime(outgoing: &OutgoingConfig) -> anyhow::Result<Runtime> {
     let outgoing = Outgoing::new(outgoing, Arc::new(SystemResolver::default()))?;
     let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: QUOTA.memory, outgoing })?;
-    Ok(runtime.keeping(Some(Arc::new(MemoryStore::new(KEPT)))))
+    Ok(runtime.keeping(Some(Arc::new(MemoryStore::new(KEPT)))).publishing(true))
 }
 
 /// Builds one project, and checks that a host can load what came of it. Dropping the future ends the build.

@@ -74,7 +74,7 @@ pub(crate) fn command() -> Command {
     with_flags(command).after_help(
         "Example: tidemill dev guest-handlers\n\n\
          Defaults other than those of `serve`: --address 127.0.0.1, --auth none, --accept v2,v1, --signing-key dev=dev, \
-         --handlers DATA/built, --dead-letter DATA/dead-letter, --key-value disk:DATA/key-value.redb, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1], --grant '* all'.\n\n\
+         --handlers DATA/built, --dead-letter DATA/dead-letter, --key-value disk:DATA/key-value.redb, --publish-to projects/dev/topics/events, --max-attempts 5, --allow-private 127.0.0.1,localhost,[::1], --grant '* all'.\n\n\
          In a value of [handler-config], --handler-config or a handler's variable, {sink} is the URL of the sink: mail-url = \"{sink}/mail\".",
     )
 }
@@ -91,6 +91,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("accept", "v2,v1");
     sources.default_to("dead-letter", data.join("dead-letter").display().to_string());
     sources.default_to("key-value", format!("disk:{}", data.join("key-value.redb").display()));
+    sources.default_to("publish-to", TOPIC);
     sources.default_to("max-attempts", "5");
     sources.default_to("allow-private", LOOPBACK);
     // They are built here, so they are the author's own.
@@ -140,19 +141,22 @@ async fn run(
     let workshop = sources.map(|dir| Workshop::open(dir, config.handlers.clone())).transpose()?;
     // It listens on every address where it is told to, and is reached at one.
     let sink_address = reachable(sink_address);
+    // No event of this machine's goes to a topic of a cloud by accident.
+    config.publishing.emulator = Some(reachable(broker_address).to_string().parse()?);
     config.outgoing.allow_private.push(sink_address.to_string().parse()?);
     config.handler_values.map_values(|value| value.replace("{sink}", &format!("http://{sink_address}")));
     let sink = Sink::new(NonZeroUsize::new(KEPT_MESSAGES).unwrap_or(NonZeroUsize::MIN));
 
-    // Ends when its sender is dropped.
+    // Each ends when its sender is dropped.
     let (stop, stopped) = watch::channel(());
     let until_stopped = || {
         let mut stopped = stopped.clone();
         async move { _ = stopped.changed().await }
     };
+    let (close, mut closed) = watch::channel(());
     let taking = tokio::spawn({
-        let (broker, stop) = (broker.clone(), until_stopped());
-        async move { broker.serve_publishers(publishers, stop).await }
+        let broker = broker.clone();
+        async move { broker.serve_publishers(publishers, async { _ = closed.changed().await }).await }
     });
     let sinking = tokio::spawn({
         let stop = until_stopped();
@@ -169,7 +173,7 @@ async fn run(
         app = built => app?,
         // What is being built is given up, cargo with it.
         () = &mut shutdown => {
-            drop(stop);
+            drop((stop, close));
             end([taking, sinking]).await?;
             return Ok(Drained::Fully);
         }
@@ -194,6 +198,8 @@ async fn run(
         drop(stop);
     };
     let drained = app.serve(host, shutdown).await;
+    // Events are taken until the last handler is done: it may have published some.
+    drop(close);
     if let Some(watching) = watching {
         watching.abort();
     }

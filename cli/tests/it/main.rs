@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a test looks at the environment that it hands on")]
 
+mod chain;
 mod commands;
 mod crash;
 mod dev;

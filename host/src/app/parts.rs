@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tidemill_publisher::{Direct, PubSub, PubSubError, Publisher};
+
 use crate::auth::{AuthSetupError, Authenticator};
 use crate::config::{
     AuthMode, DeadLetterConfig, DeadLetterTarget, DedupConfig, DedupStoreConfig, KeyValueConfig, KeyValueStoreConfig,
+    PublishTarget, PublishingConfig,
 };
 use crate::dead_letter::{DeadLetterError, DeadLetterFolder, DeadLetterTopic, DeadLetters};
 use crate::dedup::{DedupError, DedupStore, MemoryStore, RedisStore};
 use crate::dispatch::{GivingUp, Once};
 use crate::key_value::{self, DiskStore, KeyValue, KeyValueError};
+use crate::keys::Keys;
+use crate::publishing::{EVENT_TIME_LIMIT, RingSigner};
 use crate::runtime::Allocation;
 
 /// What tells who may deliver, with what it needs on its way already.
@@ -68,6 +73,26 @@ pub(super) fn key_value(config: &KeyValueConfig) -> Result<Option<Arc<dyn KeyVal
         tracing::info!("{words}");
     }
     Ok(store)
+}
+
+/// The way out for what handlers publish, if any.
+pub(super) async fn publisher(
+    config: &PublishingConfig,
+    keys: &Arc<Keys>,
+) -> Result<Option<Arc<dyn Publisher>>, PubSubError> {
+    let signer = RingSigner::new(Arc::clone(keys), config.schemes);
+    let publisher: Option<Arc<dyn Publisher>> = match config.target.clone() {
+        PublishTarget::None => None,
+        PublishTarget::Topic(topic) => {
+            let publisher = PubSub::builder(topic, signer).emulator(config.emulator.clone());
+            Some(Arc::new(publisher.time_limit(EVENT_TIME_LIMIT).build().await?))
+        }
+        PublishTarget::Host(url) => Some(Arc::new(Direct::new(url, signer).time_limit(EVENT_TIME_LIMIT))),
+    };
+    if let Some(words) = config.in_words() {
+        tracing::info!("{words}");
+    }
+    Ok(publisher)
 }
 
 pub(super) fn tell_allocation(allocation: Allocation) {

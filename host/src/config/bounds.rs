@@ -36,6 +36,12 @@ pub(super) fn attempts(text: &str) -> Result<Option<u32>, String> {
     found.ok_or_else(|| format!("{text:?} is no whole number from 1 to 10000, nor the word unlimited"))
 }
 
+/// Handlers, one after the other, that lead to an event.
+pub(super) fn chain(text: &str) -> Result<u32, String> {
+    let found = text.parse().ok().filter(|number| (0..=1000).contains(number));
+    found.ok_or_else(|| format!("{text:?} is no whole number from 0 to 1000"))
+}
+
 /// How old an event may be.
 pub(super) fn age(text: &str) -> Result<Duration, String> {
     const LEAST: Duration = Duration::from_secs(60);
@@ -111,6 +117,7 @@ mod tests {
         assert!(dedup_capacity("99").is_err() && dedup_capacity("100").is_ok());
         assert!(dedup_remember("59s").is_err() && dedup_remember("1m").is_ok());
         assert!(dedup_remember("745h").is_err() && dedup_remember("744h").is_ok());
+        assert!(chain("-1").is_err() && chain("1001").is_err() && chain("0").is_ok() && chain("1000").is_ok());
         assert!(body("0").is_err() && memory("1KiB").is_err());
     }
 

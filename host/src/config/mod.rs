@@ -14,6 +14,7 @@ mod key_value;
 mod outgoing;
 mod parse;
 mod problem;
+mod publishing;
 mod reader;
 mod settings;
 mod sources;
@@ -29,7 +30,8 @@ pub use handler_values::{HandlerValue, HandlerValueError, HandlerValues, handler
 pub use key_value::{KeyValueConfig, KeyValueStoreConfig};
 pub use parse::{parse_bytes, parse_duration};
 pub use problem::{Problem, Problems};
+pub use publishing::{PublishTarget, PublishingConfig};
 pub use settings::{SETTINGS, Setting, with_flags};
 pub use sources::Sources;
-pub use terms::Terms;
+pub use terms::{Offers, Terms};
 pub use typed::{Config, LogConfig, LogFormat, Quota};

@@ -193,7 +193,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: "pubsub-emulator",
         variable: "TIDEMILL_PUBSUB_EMULATOR",
         value: "HOST:PORT",
-        help: "Pub/Sub emulator that a dead-letter topic is at; PUBSUB_EMULATOR_HOST is read too",
+        help: "Pub/Sub emulator that the topics of dead-letter and publish-to are at; PUBSUB_EMULATOR_HOST is read too",
         ..PLAIN
     },
     Setting {
@@ -392,6 +392,24 @@ pub const SETTINGS: &[Setting] = &[
         value: "TIME",
         default: Some("60s"),
         help: "How often the files are read that values for handlers lie in",
+        ..PLAIN
+    },
+    Setting {
+        name: "publish-to",
+        flag: "publish-to",
+        variable: "TIDEMILL_PUBLISH_TO",
+        value: "none|TOPIC|URL",
+        default: Some("none"),
+        help: "Where the events go that handlers publish: projects/P/topics/T, or straight to a host, http://HOST/events",
+        ..PLAIN
+    },
+    Setting {
+        name: "max-chain",
+        flag: "max-chain",
+        variable: "TIDEMILL_MAX_CHAIN",
+        value: "N",
+        default: Some("16"),
+        help: "Handlers that may lead to an event, each by what it publishes; an event beyond goes to the dead letters",
         ..PLAIN
     },
     Setting {

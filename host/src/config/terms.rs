@@ -16,6 +16,15 @@ pub struct Terms {
     pub grants: Grants,
 }
 
+/// What a host has for handlers that ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// A place for what they keep.
+    pub key_value: bool,
+    /// A way out for what they publish.
+    pub publish: bool,
+}
+
 impl Config {
     /// What manifests are judged by.
     #[must_use]
@@ -41,19 +50,20 @@ impl Reader<'_> {
 }
 
 impl Sources {
-    /// Reads what manifests are judged by, the folder of handlers, and whether there is a place for what they keep: for
-    /// a command that judges and serves nothing.
+    /// Reads what manifests are judged by, the folder of handlers, and what the host would offer: for a command that
+    /// judges and serves nothing.
     ///
     /// # Errors
     /// All problems of the sources and of these settings together.
-    pub fn terms(&self) -> Result<(PathBuf, Terms, bool), Problems> {
+    pub fn terms(&self) -> Result<(PathBuf, Terms, Offers), Problems> {
         let mut reader = Reader::new(self);
         let (handlers, quota, grants, key_value) =
             (reader.handlers(), reader.quota(), reader.grants(), reader.key_value());
+        let publish = reader.sends();
         let read = (|| {
             let terms = Terms { values: self.handler_values.clone(), quota: quota?, grants: grants? };
-            let keeps = !matches!(key_value?.store, KeyValueStoreConfig::None);
-            Some((handlers?, terms, keeps))
+            let key_value = !matches!(key_value?.store, KeyValueStoreConfig::None);
+            Some((handlers?, terms, Offers { key_value, publish: publish? }))
         })();
         reader.finish(read)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reader::Reader;
 use super::{
     AuthMode, DeadLetterConfig, DedupConfig, Grants, HandlerValues, InFlight, KeyValueConfig, KeysConfig, Problems,
-    Sources, VerifyConfig, bounds, parse_duration,
+    PublishingConfig, Sources, VerifyConfig, bounds, parse_duration,
 };
 use crate::outgoing::OutgoingConfig;
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub key_value: KeyValueConfig,
     /// Where to tell what is counted, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// Where the events go that handlers publish.
+    pub publishing: PublishingConfig,
     /// Time to finish what is in flight at the end.
     pub grace: Duration,
     /// How to log.
@@ -125,6 +127,7 @@ impl Config {
         let key_value = reader.key_value();
         let metrics = reader.one("metrics", metrics);
         let handler_config_reload = reader.one("handler-config-reload", bounds::some_time);
+        let publishing = reader.publishing(verify.as_ref(), dead_letter.as_ref());
         let grace = reader.one("grace", parse_duration);
         let format = reader
             .word("log-format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
@@ -149,6 +152,7 @@ impl Config {
                 outgoing: outgoing?,
                 key_value: key_value?,
                 metrics: metrics?,
+                publishing: publishing?,
                 grace: grace?,
                 log: LogConfig { format: format?, level: level?, project },
                 handler_values: sources.handler_values.clone().reloading(handler_config_reload?),

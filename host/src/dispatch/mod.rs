@@ -13,8 +13,10 @@ use crate::config::{InFlight, UnknownEventType};
 use crate::dead_letter::{Cause, DeadLetters, Letter};
 use crate::metrics::Metrics;
 use crate::outcome::{Case, Outcome, Refusal};
+use crate::publishing::{self, Publication, Publishing};
 use crate::registry::{Handler, Registry};
 use crate::runtime::Surroundings;
+use crate::telemetry::TraceContext;
 pub use once::Once;
 use once::Turn;
 use places::{Full, Places};
@@ -26,6 +28,7 @@ pub struct Dispatcher {
     in_flight: InFlight,
     once: Once,
     giving_up: GivingUp,
+    publishing: Publishing,
     surroundings: Surroundings,
     metrics: Metrics,
 }
@@ -39,6 +42,16 @@ pub struct GivingUp {
     pub max_attempts: Option<u32>,
     /// What to do with events that no handler serves.
     pub unknown_event_type: UnknownEventType,
+}
+
+/// An event that is to be handled.
+pub struct Arrival {
+    /// The event, and the delivery that brought it.
+    pub received: Verified<Received>,
+    /// What is known of who sent it.
+    pub sender: Sender,
+    /// The trace that the delivery belongs to, where it names one.
+    pub trace: Option<TraceContext>,
 }
 
 /// A request that carried no event, or none that could be taken.
@@ -85,10 +98,12 @@ impl Dispatcher {
         in_flight: InFlight,
         once: Once,
         giving_up: GivingUp,
+        publishing: Publishing,
         surroundings: Surroundings,
         metrics: Metrics,
     ) -> Self {
-        Self { registry, places: Places::new(in_flight), in_flight, once, giving_up, surroundings, metrics }
+        let places = Places::new(in_flight);
+        Self { registry, places, in_flight, once, giving_up, publishing, surroundings, metrics }
     }
 
     /// Refuses while every place is taken: what comes then needs not even be read.
@@ -100,16 +115,18 @@ impl Dispatcher {
     }
 
     /// Takes one event to its outcome. `entry` is given up once the event has a place, which is another bound.
-    pub async fn dispatch(&self, received: Verified<Received>, sender: Sender, entry: Entry) -> Dispatched {
+    pub async fn dispatch(&self, arrival: Arrival, entry: Entry) -> Dispatched {
         let live = self.registry.snapshot();
-        let handler = live.route(&received.event.event_type).map(Arc::clone);
-        let outcome = match &handler {
-            Some(handler) => self.handle(handler, live.handlers().len(), received, sender, entry).await,
-            None => {
-                let outcome = self.unrouted(received, sender).await;
-                drop(entry);
-                outcome
+        let event = &arrival.received.event;
+        let chain = publishing::check(event, self.publishing.max_chain);
+        let handler = live.route(&event.event_type).map(Arc::clone);
+        let outcome = match (chain, &handler) {
+            (Ok(()), Some(handler)) => self.handle(handler, live.handlers().len(), arrival, entry).await,
+            (Ok(()), None) => {
+                let outcome = self.unrouted(&arrival.received.event.event_type);
+                self.unhandled(outcome, arrival, entry).await
             }
+            (Err(error), _) => self.unhandled(Outcome::Refused(error.into()), arrival, entry).await,
         };
         // Who was not run decided nothing.
         let ran = !matches!(outcome, Outcome::Refused(_) | Outcome::Duplicate);
@@ -117,14 +134,8 @@ impl Dispatcher {
     }
 
     /// Runs a handler, one of so many, on an event, if there is a place and it is the event's turn.
-    async fn handle(
-        &self,
-        handler: &Handler,
-        handlers: usize,
-        received: Verified<Received>,
-        sender: Sender,
-        entry: Entry,
-    ) -> Outcome {
+    async fn handle(&self, handler: &Handler, handlers: usize, arrival: Arrival, entry: Entry) -> Outcome {
+        let Arrival { received, sender, trace } = arrival;
         // A place is one of the engine's instance slots, so there is no queue that an event could die in unseen: the
         // broker, which keeps the event anyway, is told to come again.
         let place = match self.places.take(&handler.name, handlers) {
@@ -136,11 +147,16 @@ impl Dispatcher {
         };
         drop(entry);
         // After the place: an event that finds none was not attempted.
-        let turn = match self.once.begin(&once::key(&received), handler.deadline).await {
+        let publishes = !handler.grant.publish.is_empty();
+        let afterwards = if publishes { publishing::TIME_LIMIT } else { Duration::ZERO };
+        let turn = match self.once.begin(&once::key(&received), handler.deadline + afterwards).await {
             Ok(turn) => turn,
             Err(outcome) => return outcome,
         };
-        let outcome = self.run(handler, &received).await;
+        let cause = publishes.then(|| publishing::Cause::of(&received, &handler.name, trace.as_ref()));
+        let (outcome, publications) = self.run(handler, &received, cause).await;
+        let outcome = self.publish(outcome, publications).await;
+        // Only now, or events that wait to be sent could be any number.
         drop(place);
         let case = self.case(sender, received.delivery.attempt.or(turn.attempt()));
         let outcome = self.conclude(outcome, &case, Some(handler), || parcel(received)).await;
@@ -166,32 +182,58 @@ impl Dispatcher {
         Dispatched { outcome, handler: None }
     }
 
-    async fn run(&self, handler: &Handler, received: &Received) -> Outcome {
+    async fn run(
+        &self,
+        handler: &Handler,
+        received: &Received,
+        cause: Option<publishing::Cause>,
+    ) -> (Outcome, Vec<Publication>) {
         let span = tracing::Span::current();
         span.record("handler", &handler.name);
         span.record("artifact", tracing::field::display(handler.digest));
-        let ran = handler.component.invoke(received, &handler.grant, handler.deadline, &self.surroundings).await;
+        let ran = handler.component.invoke(received, cause, &handler.grant, handler.deadline, &self.surroundings).await;
         self.metrics.ran(&handler.name, &ran);
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
-        Outcome::Ran(ran.ending)
+        (Outcome::Ran(ran.ending), ran.publications)
     }
 
-    /// What becomes of an event that no handler serves. It may have been handled by one that is gone.
-    async fn unrouted(&self, received: Verified<Received>, sender: Sender) -> Outcome {
-        let turn = match self.once.begin(&once::key(&received), Duration::ZERO).await {
-            Ok(turn) => turn,
-            Err(outcome) => return outcome,
-        };
-        let event_type = received.event.event_type.clone();
-        let outcome = match self.giving_up.unknown_event_type {
+    /// Sends what a handler has published that is done. Before it is sent, the event is not handled.
+    async fn publish(&self, outcome: Outcome, publications: Vec<Publication>) -> Outcome {
+        if publications.is_empty() {
+            return outcome;
+        }
+        let published: Vec<_> = publications.iter().map(Publication::to_string).collect();
+        match self.publishing.send(publications).await {
+            Ok(()) => {
+                tracing::info!(published = published.len(), "published {}", published.join(", "));
+                outcome
+            }
+            Err(unsent) => Outcome::Unsent(unsent),
+        }
+    }
+
+    /// What to do with an event that no handler serves.
+    fn unrouted(&self, event_type: &str) -> Outcome {
+        let event_type = event_type.to_owned();
+        match self.giving_up.unknown_event_type {
             UnknownEventType::Ack => Outcome::Ignored { event_type },
             UnknownEventType::DeadLetter | UnknownEventType::Nack => {
                 Outcome::Refused(Refusal::UnknownEventType(event_type))
             }
+        }
+    }
+
+    /// What becomes of an event for which no handler is run. It may have been handled before, by one that is gone.
+    async fn unhandled(&self, outcome: Outcome, arrival: Arrival, entry: Entry) -> Outcome {
+        let Arrival { received, sender, .. } = arrival;
+        let turn = match self.once.begin(&once::key(&received), Duration::ZERO).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
         };
         let case = self.case(sender, received.delivery.attempt);
         let outcome = self.conclude(outcome, &case, None, || parcel(received)).await;
         self.once.end(turn, &outcome).await;
+        drop(entry);
         outcome
     }
 

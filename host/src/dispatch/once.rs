@@ -76,6 +76,7 @@ fn settlement(outcome: &Outcome) -> Settlement {
         // Nor attempted: while it waits for its handler it uses none of its attempts up.
         Outcome::Refused(Refusal::UnknownEventType(_)) => Settlement::GivenUp,
         Outcome::Ran(Ending::Retry { .. } | Ending::Reject { .. } | Ending::Fault(_))
+        | Outcome::Unsent(_)
         | Outcome::Duplicate
         | Outcome::Refused(_)
         | Outcome::Stuck { .. } => Settlement::Open,

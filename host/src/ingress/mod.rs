@@ -123,12 +123,13 @@ impl Ingress {
     async fn deliver(self: Arc<Self>, request: Request<Incoming>) -> Response {
         let start = Instant::now();
         let in_flight = self.metrics.begin();
-        let span = delivery_span(request.headers());
+        let trace = TraceContext::from_headers(request.headers());
+        let span = delivery_span(trace.as_ref());
         // The id that names this delivery until its envelope does, and for good where it doesn't.
         let fallback_id = format!("local-{}", Uuid::now_v7());
-        let taken = self.receive(request, &fallback_id).instrument(span.clone()).await;
+        let taken = self.receive(request, trace, &fallback_id).instrument(span.clone()).await;
         let message_id = match &taken {
-            Ok(taken) => taken.received.delivery.message_id.clone(),
+            Ok(taken) => taken.arrival.received.delivery.message_id.clone(),
             Err(not_taken) => not_taken.message_id.clone(),
         };
         span.record("message_id", &message_id);
@@ -136,9 +137,9 @@ impl Ingress {
         let (ingress, id) = (Arc::clone(&self), message_id.clone());
         let run = async move {
             let dispatched = match taken {
-                Ok(Taken { received, sender, entry, room }) => {
+                Ok(Taken { arrival, entry, room }) => {
                     let _room = room;
-                    ingress.dispatcher.dispatch(received, sender, entry).await
+                    ingress.dispatcher.dispatch(arrival, entry).await
                 }
                 Err(not_taken) => {
                     let _held = not_taken.held;
@@ -178,7 +179,7 @@ fn is_cloud_event(headers: &hyper::HeaderMap) -> bool {
 }
 
 /// The span around a delivery: its fields are on every log line of it, a guest's own lines included.
-fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
+fn delivery_span(trace: Option<&TraceContext>) -> tracing::Span {
     let span = tracing::info_span!(
         "delivery",
         message_id = Empty,
@@ -194,9 +195,9 @@ fn delivery_span(headers: &hyper::HeaderMap) -> tracing::Span {
         span_id = Empty,
         trace_sampled = Empty,
     );
-    if let Some(trace) = TraceContext::from_headers(headers) {
-        span.record("trace_id", trace.trace_id);
-        span.record("span_id", trace.span_id);
+    if let Some(trace) = trace {
+        span.record("trace_id", &trace.trace_id);
+        span.record("span_id", &trace.span_id);
         span.record("trace_sampled", trace.sampled);
     }
     span

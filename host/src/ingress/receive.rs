@@ -8,9 +8,10 @@ use tidemill_events::{Delivery, Envelope, Message, Received, Sender, Unverified,
 use super::Ingress;
 use super::body::Room;
 use crate::auth;
-use crate::dispatch::{Entry, Refused};
+use crate::dispatch::{Arrival, Entry, Refused};
 use crate::keys::Keys;
 use crate::outcome::Refusal;
+use crate::telemetry::TraceContext;
 
 /// What makes an event genuine.
 pub struct Trust {
@@ -22,8 +23,7 @@ pub struct Trust {
 
 /// An event that is to be handled.
 pub(super) struct Taken {
-    pub(super) received: Verified<Received>,
-    pub(super) sender: Sender,
+    pub(super) arrival: Arrival,
     pub(super) entry: Entry,
     /// What it holds in memory is counted until its end.
     pub(super) room: Room,
@@ -39,7 +39,12 @@ pub(super) struct NotTaken {
 
 impl Ingress {
     /// A request's whole way to a verified event: authenticate, admit, read, decode, verify.
-    pub(super) async fn receive(&self, request: Request<Incoming>, fallback_id: &str) -> Result<Taken, Box<NotTaken>> {
+    pub(super) async fn receive(
+        &self,
+        request: Request<Incoming>,
+        trace: Option<TraceContext>,
+        fallback_id: &str,
+    ) -> Result<Taken, Box<NotTaken>> {
         let not_taken = |refusal, sender, parcel: Option<(Message, Delivery)>| {
             let id = parcel.as_ref().map(|(_, delivery)| delivery.message_id.clone());
             let message_id = id.unwrap_or_else(|| fallback_id.to_owned());
@@ -86,7 +91,7 @@ impl Ingress {
         span.record("event_type", &received.event.event_type);
         span.record("attempt", received.delivery.attempt);
         span.record("form", tracing::field::display(received.delivery.form));
-        Ok(Taken { received, sender, entry, room })
+        Ok(Taken { arrival: Arrival { received, sender, trace }, entry, room })
     }
 
     /// Lets a request in, or refuses it before its body is read.

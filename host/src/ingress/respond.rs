@@ -57,6 +57,7 @@ pub(super) fn log(ended: &Outcome, answer: &Answer, elapsed: Duration) {
         Outcome::Ignored { .. } => line!(warn, "{reason}"),
         Outcome::Ran(Ending::Retry { .. }) | Outcome::Refused(_) => line!(warn, "{outcome}: {reason}"),
         Outcome::Ran(Ending::Reject { .. } | Ending::Fault(_))
+        | Outcome::Unsent(_)
         | Outcome::DeadLettered { .. }
         | Outcome::Stuck { .. } => {
             line!(error, "{outcome}: {reason}");

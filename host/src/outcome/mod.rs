@@ -10,6 +10,7 @@ use tidemill_events::Sender;
 pub use refusal::Refusal;
 
 use crate::config::UnknownEventType;
+use crate::publishing::Unsent;
 use crate::runtime::{Ending, Fault};
 
 /// The longest reason that is told, in bytes.
@@ -24,6 +25,8 @@ const NO_PLACE: &str = "there is no place for dead letters (setting `dead-letter
 pub enum Outcome {
     /// Its handler was run, and ended so.
     Ran(Ending),
+    /// Its handler is done, and not all that it published could be sent: it runs again, and publishes under the same ids.
+    Unsent(Unsent),
     /// Its event has taken effect before, so nothing was run.
     Duplicate,
     /// No handler serves its event type, and the configuration says that such events are acknowledged.
@@ -96,13 +99,15 @@ impl Outcome {
         match self {
             Self::Ran(Ending::Done) | Self::Duplicate | Self::Ignored { .. } => false,
             Self::Ran(Ending::Reject { .. }) => true,
-            Self::Ran(Ending::Retry { .. } | Ending::Fault(_)) => case.attempts_are_used_up(),
+            Self::Ran(Ending::Retry { .. } | Ending::Fault(_)) | Self::Unsent(_) => case.attempts_are_used_up(),
             Self::DeadLettered { .. } | Self::Stuck { .. } => false,
             Self::Refused(refusal) => match refusal {
                 Refusal::UnknownEventType(_) => match case.unknown_event_type {
                     UnknownEventType::DeadLetter => true,
                     UnknownEventType::Nack | UnknownEventType::Ack => false,
                 },
+                // Somebody has signed it, or vouches for its source.
+                Refusal::Chain(_) => true,
                 Refusal::Envelope(_) => vouched,
                 Refusal::Unverified(error) => vouched && (error.is_final() || case.attempts_are_used_up()),
                 Refusal::WrongPath(_)
@@ -138,6 +143,7 @@ impl Outcome {
             Self::Ran(Ending::Retry { reason, .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "retry", "retry", reason.clone())
             }
+            Self::Unsent(unsent) => (StatusCode::SERVICE_UNAVAILABLE, "retry", "publish-failed", unsent.to_string()),
             // Not stored, so it stays with the broker, whose policy decides.
             Self::Ran(Ending::Reject { reason }) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "reject", "reject", reason.clone())
@@ -171,6 +177,7 @@ impl Outcome {
             ) => Some(Duration::from_secs(1)),
             Self::Refused(Refusal::Running(rest)) => Some(*rest),
             Self::Ran(Ending::Done | Ending::Reject { .. } | Ending::Fault(_))
+            | Self::Unsent(_)
             | Self::Duplicate
             | Self::Ignored { .. }
             | Self::Refused(_)

@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use tidemill_events::{EnvelopeError, VerifyError};
 
 use crate::auth::AuthError;
+use crate::publishing::ChainError;
 
 /// Why a request never reached a handler.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum Refusal {
     /// The signature doesn't hold, or there is no event type under it.
     #[error(transparent)]
     Unverified(#[from] VerifyError),
+    /// Too many handlers have led to the event.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// No handler serves the event type.
     #[error(
         "no handler serves the event type {0:?}: deploy one, or set `unknown-event-type` to \"ack\" to drop such events"
@@ -87,6 +91,8 @@ impl Refusal {
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
             Self::Envelope(_) => (StatusCode::BAD_REQUEST, "malformed-envelope"),
             Self::Unverified(error) => verify_status(error),
+            Self::Chain(ChainError::TooDeep { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "chain-too-deep"),
+            Self::Chain(ChainError::NoDepth(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "malformed-chain-depth"),
             Self::UnknownEventType(_) => (StatusCode::NOT_FOUND, "unknown-event-type"),
             Self::Overloaded(_) | Self::BodiesOverloaded(_) => (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
             Self::HandlerOverloaded { .. } => (StatusCode::TOO_MANY_REQUESTS, "handler-overloaded"),

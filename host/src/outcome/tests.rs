@@ -2,6 +2,7 @@ use tidemill_events::VerifyError;
 
 use super::*;
 use crate::auth::AuthError;
+use crate::publishing::ChainError;
 
 fn retry() -> Outcome {
     Outcome::Ran(Ending::Retry { reason: "later".into(), delay: None })
@@ -9,6 +10,10 @@ fn retry() -> Outcome {
 
 fn reject() -> Outcome {
     Outcome::Ran(Ending::Reject { reason: "never".into() })
+}
+
+fn unsent() -> Outcome {
+    Outcome::Unsent(Unsent { all: 2, sent: 1, problem: "the topic is away".into() })
 }
 
 fn refused(refusal: impl Into<Refusal>) -> Outcome {
@@ -35,6 +40,7 @@ fn only_a_finished_handler_a_stored_letter_or_a_configured_word_acknowledges() {
         Outcome::Ran(Ending::Fault(Fault::Resources(1))),
         Outcome::Ran(Ending::Fault(Fault::HostCalls(1))),
         Outcome::Ran(Ending::Fault(Fault::Data(1))),
+        unsent(),
         Outcome::Stuck { cause: Box::new(reject()), problem: Some("the disk is full".into()) },
         Outcome::Stuck { cause: Box::new(reject()), problem: None },
         refused(Refusal::WrongPath("/".into())),
@@ -43,6 +49,8 @@ fn only_a_finished_handler_a_stored_letter_or_a_configured_word_acknowledges() {
         refused(Refusal::BodyTooLong(1)),
         refused(VerifyError::NotSigned),
         refused(VerifyError::UnknownKey("k9".into())),
+        refused(ChainError::TooDeep { depth: 17, max: 16 }),
+        refused(ChainError::NoDepth("x".into())),
         refused(Refusal::UnknownEventType("x".into())),
         refused(Refusal::Overloaded(1)),
         refused(Refusal::HandlerOverloaded { handler: "h".into(), in_flight: 1 }),
@@ -73,6 +81,8 @@ fn an_event_is_given_up_when_it_is_rejected_or_its_attempts_are_used_up() {
     assert!(!retry().gives_up(&CASE));
     assert!(retry().gives_up(&LAST));
     assert!(Outcome::Ran(Ending::Fault(Fault::Memory(1))).gives_up(&LAST));
+    assert!(!unsent().gives_up(&CASE) && unsent().gives_up(&LAST));
+    assert!(refused(ChainError::TooDeep { depth: 17, max: 16 }).gives_up(&CASE));
     assert!(!retry().gives_up(&Case { max_attempts: None, ..LAST }));
     assert!(!retry().gives_up(&Case { attempt: None, ..LAST }));
     assert!(!Outcome::Ran(Ending::Done).gives_up(&LAST));

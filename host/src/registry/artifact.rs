@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{Handler, Manifest, ManifestError};
-use crate::config::{HandlerValueError, Terms};
+use crate::config::{HandlerValueError, Offers, Terms};
 use crate::runtime::{LoadError, Runtime};
 
 /// The bytes of a handler and of its manifest.
@@ -56,7 +56,8 @@ impl Artifact {
     pub fn load(&self, runtime: &Runtime, folder: &str, terms: &Terms) -> Result<Arc<Handler>, ArtifactError> {
         let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
         // The manifest first: it is judged in no time, and its mistakes are the more common ones.
-        let manifest = Manifest::parse(text, folder, terms)?.kept_by(runtime.keeps())?;
+        let offers = Offers { key_value: runtime.keeps(), publish: runtime.publishes() };
+        let manifest = Manifest::parse(text, folder, terms)?.offered(offers)?;
         let Manifest { name, events, deadline, grant, warnings } = manifest;
         let component = runtime.load(&self.wasm, &grant)?;
         for warning in warnings {

@@ -9,7 +9,7 @@ use super::limits::LimitsText;
 use super::permissions::PermissionsText;
 use super::problem::{FieldProblem, Problems};
 use super::values::{self, KeysText};
-use crate::config::{Allowance, HandlerValueError, HandlerValues, Terms};
+use crate::config::{Allowance, HandlerValueError, HandlerValues, Offers, Terms};
 use crate::runtime::Grant;
 
 /// A handler's manifest, read and judged.
@@ -100,22 +100,28 @@ impl Manifest {
         let (config, warnings) = values::resolve(&name, &text.config, &terms.values, &mut problems)?;
         let http = text.permissions.http(&config, &allowance, &mut problems);
         let key_value = text.permissions.key_value(&allowance, &mut problems);
+        let publish = text.permissions.publish(&allowance, &mut problems);
         problems.none()?;
-        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, config }, warnings })
+        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, publish, config }, warnings })
     }
 
-    /// The same manifest, unless it asks for a store and there `is` none.
+    /// The same manifest, unless it asks for what the host doesn't have to offer.
     ///
     /// # Errors
-    /// [`ManifestError::Fields`], which says how the host gets one.
-    pub fn kept_by(self, is: bool) -> Result<Self, ManifestError> {
-        if is || self.grant.key_value.is_empty() {
-            return Ok(self);
+    /// [`ManifestError::Fields`], which says how the host gets it.
+    pub fn offered(self, offers: Offers) -> Result<Self, ManifestError> {
+        let mut problems = Problems::of("");
+        if !self.grant.key_value.is_empty() && !offers.key_value {
+            let problem = "it asks for a store, and this host has none (setting `key-value`): set that to memory, disk:FILE \
+                           or a Redis server's URL";
+            problems.note("permissions.key-value", problem);
         }
-        let problem = "it asks for a store, and this host has none (setting `key-value`): set that to memory, disk:FILE or \
-                       a Redis server's URL";
-        let field = "permissions.key-value".to_owned();
-        Err(ManifestError::Fields(vec![FieldProblem { line: None, field, problem: problem.to_owned() }]))
+        if !self.grant.publish.is_empty() && !offers.publish {
+            let problem = "it asks to publish, and this host sends nothing (setting `publish-to`): set that to a topic, \
+                           projects/P/topics/T, or to the URL of a host";
+            problems.note("permissions.publish", problem);
+        }
+        problems.none().map(|()| self)
     }
 }
 

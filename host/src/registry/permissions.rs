@@ -1,6 +1,7 @@
 //! `[permissions]` of a `handler.toml`: what the handler asks to do, and whether the operator lets it.
 
 use serde::Deserialize;
+use tidemill_events::limits::VALUE_BYTES;
 use toml::Spanned;
 
 use super::problem::Problems;
@@ -17,6 +18,8 @@ pub(super) struct PermissionsText {
     http: Vec<Spanned<String>>,
     #[serde(default)]
     key_value: Vec<Spanned<String>>,
+    #[serde(default)]
+    publish: Vec<Spanned<String>>,
 }
 
 impl PermissionsText {
@@ -51,6 +54,21 @@ impl PermissionsText {
             space.map_err(|problem| problems.note_at(entry, "permissions.key-value", problem)).ok()
         };
         self.key_value.iter().filter_map(&mut judge).collect()
+    }
+
+    /// The event types that it may publish. What is wrong or not allowed is noted, and left out.
+    pub(super) fn publish(&self, allowance: &Allowance<'_>, problems: &mut Problems<'_>) -> Vec<String> {
+        let mut judge = |entry: &Spanned<String>| {
+            let event_type = entry.get_ref();
+            let problem = match event_type.len() {
+                1..=VALUE_BYTES if allowance.publish(event_type) => return Some(event_type.clone()),
+                1..=VALUE_BYTES => ungranted(allowance, &format!("to publish {event_type:?}"), "publish", event_type),
+                length => format!("an event type has 1 to {VALUE_BYTES} bytes, and this has {length}"),
+            };
+            problems.note_at(entry, "permissions.publish", problem);
+            None
+        };
+        self.publish.iter().filter_map(&mut judge).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
 use super::state::GuestState;
 use super::{Captured, Grant, Surroundings, ThisMachine};
+use crate::publishing::Cause;
 
 /// How long a component may take to be instantiated when it is loaded.
 const TRIAL: Duration = Duration::from_secs(5);
@@ -117,6 +118,8 @@ impl Component {
             } else if grant.key_value.is_empty() && imports("wasi:keyvalue/") {
                 "; it keeps values under keys, which its handler.toml has to ask for: [permissions] key-value = \
                  [\"default\"]"
+            } else if grant.publish.is_empty() && imports("tidemill:handler/publisher") {
+                "; it publishes events, which its handler.toml has to ask for: [permissions] publish = [\"mail.sent\"]"
             } else {
                 ""
             },
@@ -150,7 +153,7 @@ impl Component {
         let executor = executor.map_err(|error| LoadError::Interface(error.into()))?;
         // No event comes, so nobody asks for the date.
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
-        let mut store = self.store(grant, &Surroundings { sink: Arc::new(Captured::default()), machine });
+        let mut store = self.store(grant, None, &Surroundings { sink: Arc::new(Captured::default()), machine });
         let made =
             executor.block_on(async { tokio::time::timeout(TRIAL, self.pre.instantiate_async(&mut store)).await });
         match made {
@@ -164,13 +167,15 @@ impl Component {
         }
     }
 
-    /// A store for one instance, which yields at each tick and holds it to its limits.
-    pub(super) fn store(&self, grant: &Grant, surroundings: &Surroundings) -> Store<GuestState> {
+    /// A store for one instance, which yields at each tick and holds it to its limits. What it publishes, it publishes for
+    /// `cause`.
+    pub(super) fn store(&self, grant: &Grant, cause: Option<Cause>, surroundings: &Surroundings) -> Store<GuestState> {
         let (engine, limits) = (self.pre.engine(), grant.limits);
         let (sink, mask) = (Arc::clone(&surroundings.sink), grant.config.mask().cloned());
         let journal = Journal::new(sink, Arc::clone(&self.rate), limits.log, mask);
         let meter = Meter::new(limits, engine.clone());
-        let state = GuestState::new(grant, surroundings, journal, self.reach.clone(), self.kept.clone(), meter);
+        let (reach, kept) = (self.reach.clone(), self.kept.clone());
+        let state = GuestState::new(grant, surroundings, journal, reach, kept, cause, meter);
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_max_component_handles(limits.resources);

@@ -8,7 +8,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use super::http::Reach;
 use super::key_value::{self, Kept};
 use super::state::GuestState;
-use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings};
+use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings, publishing};
 use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
 
@@ -61,19 +61,13 @@ pub struct RuntimeError(#[source] wasmtime::Error);
 #[derive(Clone)]
 pub struct Runtime {
     engine: Engine,
-    linkers: Arc<Linkers>,
+    /// What every guest may import.
+    linker: Arc<Linker<GuestState>>,
     outgoing: Outgoing,
     key_value: Option<Arc<dyn KeyValue>>,
+    publishes: bool,
     allocation: Allocation,
     ticker: Arc<Ticker>,
-}
-
-/// What guests may import. A capability that was not granted isn't there to be called.
-struct Linkers {
-    plain: Linker<GuestState>,
-    http: Linker<GuestState>,
-    key_value: Linker<GuestState>,
-    http_and_key_value: Linker<GuestState>,
 }
 
 impl Runtime {
@@ -87,13 +81,14 @@ impl Runtime {
             .or_else(|_| with(Allocation::Pool))
             .or_else(|_| with(Allocation::OnDemand))
             .map_err(RuntimeError)?;
-        let linkers = Linkers::new(&engine).map_err(RuntimeError)?;
+        let linker = plain_linker(&engine).map_err(RuntimeError)?;
         let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
         Ok(Self {
             engine,
-            linkers: Arc::new(linkers),
+            linker: Arc::new(linker),
             outgoing: config.outgoing.clone(),
             key_value: None,
+            publishes: false,
             allocation,
             ticker: Arc::new(ticker),
         })
@@ -111,6 +106,18 @@ impl Runtime {
         self.key_value.is_some()
     }
 
+    /// The same runtime, whose guests may publish, those that may, or not, as it is at first.
+    #[must_use]
+    pub fn publishing(self, publishes: bool) -> Self {
+        Self { publishes, ..self }
+    }
+
+    /// Whether there is a way out for what guests publish.
+    #[must_use]
+    pub fn publishes(&self) -> bool {
+        self.publishes
+    }
+
     /// Where instances get their memory.
     #[must_use]
     pub fn allocation(&self) -> Allocation {
@@ -125,7 +132,8 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
-        let component = Component::load(&self.engine, &self.ticker, self.linkers.for_guest(grant), wasm, grant)?;
+        let linker = self.linker_for(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
+        let component = Component::load(&self.engine, &self.ticker, &linker, wasm, grant)?;
         let reach = self.reach(grant);
         let spaces = &grant.key_value;
         let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
@@ -144,30 +152,31 @@ impl Runtime {
     fn reach(&self, grant: &Grant) -> Option<Arc<Reach>> {
         (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())))
     }
+
+    /// What a guest may import. A capability that was not granted isn't there to be called. It is made anew for each guest,
+    /// which takes next to nothing of the time that its code takes to compile.
+    fn linker_for(&self, grant: &Grant) -> wasmtime::Result<Linker<GuestState>> {
+        let mut linker = Linker::clone(&self.linker);
+        if !grant.http.is_empty() {
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        }
+        if !grant.key_value.is_empty() {
+            key_value::add_to_linker(&mut linker)?;
+        }
+        if !grant.publish.is_empty() {
+            publishing::add_to_linker(&mut linker)?;
+        }
+        Ok(linker)
+    }
 }
 
-impl Linkers {
-    fn new(engine: &Engine) -> wasmtime::Result<Self> {
-        let mut plain = Linker::new(engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut plain)?;
-        wasmtime_wasi_config::add_to_linker(&mut plain, GuestState::config)?;
-        bindings::logging::add_to_linker::<_, HasSelf<_>>(&mut plain, |state| state)?;
-        let mut http = plain.clone();
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut http)?;
-        let [mut key_value, mut http_and_key_value] = [plain.clone(), http.clone()];
-        key_value::add_to_linker(&mut key_value)?;
-        key_value::add_to_linker(&mut http_and_key_value)?;
-        Ok(Self { plain, http, key_value, http_and_key_value })
-    }
-
-    fn for_guest(&self, grant: &Grant) -> &Linker<GuestState> {
-        match (!grant.http.is_empty(), !grant.key_value.is_empty()) {
-            (false, false) => &self.plain,
-            (true, false) => &self.http,
-            (false, true) => &self.key_value,
-            (true, true) => &self.http_and_key_value,
-        }
-    }
+/// What every guest may import.
+fn plain_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, GuestState::config)?;
+    bindings::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    Ok(linker)
 }
 
 fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {

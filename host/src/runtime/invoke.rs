@@ -7,6 +7,7 @@ use super::bindings::{self, events};
 use super::output::Mask;
 use super::state::GuestState;
 use super::{Component, Fault, Grant, Surroundings, cpu};
+use crate::publishing::{Cause, Publication};
 
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,21 +54,25 @@ pub struct Invocation {
     pub elapsed: Duration,
     /// The most memory that it had, linear memory and tables, in bytes.
     pub peak_memory: usize,
+    /// What it published, in its order. Nothing unless it is done: what failed comes again, and must not publish twice.
+    pub publications: Vec<Publication>,
 }
 
 impl Component {
     /// Runs the handler on one event, in an instance that is made for it and gone when this returns.
     ///
-    /// The future may be dropped at any point: the instance is gone then too.
+    /// What it publishes, it publishes for `cause`; without one it can publish nothing. The future may be dropped at any
+    /// point: the instance is gone then too.
     pub async fn invoke(
         &self,
         received: &Received,
+        cause: Option<Cause>,
         grant: &Grant,
         deadline: Duration,
         surroundings: &Surroundings,
     ) -> Invocation {
         let start = Instant::now();
-        let mut store = self.store(grant, surroundings);
+        let mut store = self.store(grant, cause, surroundings);
         let run = cpu::within(grant.limits.cpu, call(self, &mut store, received));
         let ending = match tokio::time::timeout(deadline, run).await {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),
@@ -79,7 +84,12 @@ impl Component {
             Some(mask) => ending.masked(mask),
             None => ending,
         };
-        Invocation { ending, elapsed: start.elapsed(), peak_memory: store.data().meter.peak() }
+        let (elapsed, peak_memory) = (start.elapsed(), store.data().meter.peak());
+        let publications = match &ending {
+            Ending::Done => store.into_data().into_publications(),
+            Ending::Retry { .. } | Ending::Reject { .. } | Ending::Fault(_) => Vec::new(),
+        };
+        Invocation { ending, elapsed, peak_memory, publications }
     }
 }
 

@@ -14,6 +14,7 @@ mod key_value;
 mod limits;
 mod meter;
 mod output;
+mod publishing;
 mod state;
 mod surroundings;
 

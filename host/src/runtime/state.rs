@@ -9,9 +9,11 @@ use super::http::{Hooks, Reach};
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal};
+use super::publishing::Publisher;
 use super::{Configuration, Limits, Surroundings};
 use crate::key_value::Space;
 use crate::outgoing::OriginPattern;
+use crate::publishing::{Cause, Outbox, Publication};
 
 /// What a handler may have and do, the same for each of its events.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,8 @@ pub struct Grant {
     pub http: Vec<OriginPattern>,
     /// The stores that it may keep values in. Empty: none, and the interface is not even there.
     pub key_value: Vec<Space>,
+    /// The event types that it may publish. Empty: none, and the interface is not even there.
+    pub publish: Vec<String>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
     pub config: Configuration,
 }
@@ -35,6 +39,7 @@ pub(super) struct GuestState {
     config: Arc<WasiConfigVariables>,
     journal: Arc<Journal>,
     key_value: Keeping,
+    publisher: Publisher,
     pub(super) meter: Meter,
 }
 
@@ -47,6 +52,7 @@ impl GuestState {
         journal: Journal,
         reach: Option<Arc<Reach>>,
         kept: Option<Arc<Kept>>,
+        cause: Option<Cause>,
         meter: Meter,
     ) -> Self {
         let journal = Arc::new(journal);
@@ -66,6 +72,7 @@ impl GuestState {
             config: Arc::clone(grant.config.given_out()),
             journal,
             key_value: Keeping::new(kept),
+            publisher: Publisher::new(Outbox::new(grant.publish.clone(), cause)),
             meter,
         }
     }
@@ -82,6 +89,16 @@ impl GuestState {
 
     pub(super) fn key_value(&mut self) -> View<'_> {
         View { keeping: &mut self.key_value, table: &mut self.table }
+    }
+
+    pub(super) fn publisher(&mut self) -> &mut Publisher {
+        self.meter.host_call();
+        &mut self.publisher
+    }
+
+    /// What the instance has published.
+    pub(super) fn into_publications(self) -> Vec<Publication> {
+        self.publisher.into_publications()
     }
 }
 

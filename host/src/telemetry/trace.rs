@@ -33,6 +33,12 @@ impl TraceContext {
         whole.then(|| Self { trace_id: trace_id.to_owned(), span_id: span_id.to_owned(), sampled: flags & 1 == 1 })
     }
 
+    /// The W3C form, version 00. Of the flags it has the one that says whether the trace is recorded.
+    #[must_use]
+    pub fn to_traceparent(&self) -> String {
+        format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+    }
+
     /// From Google's older form, `TRACE/SPAN;o=1`, in which the span is a decimal number.
     #[must_use]
     pub fn from_cloud(text: &str) -> Option<Self> {
@@ -68,6 +74,7 @@ mod tests {
         assert_eq!((context.span_id.as_str(), context.sampled), ("00f067aa0ba902b7", true));
         let older = TraceContext::from_cloud(&format!("{TRACE}/67667974448284343;o=1")).unwrap();
         assert_eq!(older, context);
+        assert_eq!(older.to_traceparent(), format!("00-{TRACE}-00f067aa0ba902b7-01"));
     }
 
     #[test]

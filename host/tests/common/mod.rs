@@ -27,11 +27,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tempfile::TempDir;
-use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Signer};
+use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Schemes, Signer};
 use tidemill_host::app::App;
 use tidemill_host::config::{
     AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, Grants, HandlerValues, InFlight, KeyValueConfig,
-    KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, Quota, Unavailable, UnknownEventType, VerifyConfig,
+    KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, PublishTarget, PublishingConfig, Quota, Unavailable,
+    UnknownEventType, VerifyConfig,
 };
 use tidemill_host::metrics::Metrics;
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
@@ -116,6 +117,12 @@ pub fn config(handlers: &Path) -> Config {
         outgoing: OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() },
         key_value: KeyValueConfig { store: KeyValueStoreConfig::Memory, quota: 16 << 20 },
         metrics: None,
+        publishing: PublishingConfig {
+            target: PublishTarget::None,
+            emulator: None,
+            schemes: Schemes::Both,
+            max_chain: 16,
+        },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
         handler_values: HandlerValues::default(),

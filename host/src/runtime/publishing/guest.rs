@@ -1,0 +1,64 @@
+use wasmtime::component::{HasData, Linker};
+
+use super::bindings::publisher;
+use crate::publishing::{NewEvent, Outbox, Publication, Refused};
+use crate::runtime::state::GuestState;
+
+/// What one instance publishes.
+#[derive(Debug)]
+pub(in crate::runtime) struct Publisher {
+    outbox: Outbox,
+    told: bool,
+}
+
+struct HasPublisher;
+
+impl HasData for HasPublisher {
+    type Data<'a> = &'a mut Publisher;
+}
+
+/// Lets guests import `tidemill:handler/publisher`.
+pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    publisher::add_to_linker::<_, HasPublisher>(linker, GuestState::publisher)
+}
+
+impl Publisher {
+    pub(in crate::runtime) fn new(outbox: Outbox) -> Self {
+        Self { outbox, told: false }
+    }
+
+    /// What the instance has published, in this order.
+    pub(in crate::runtime) fn into_publications(self) -> Vec<Publication> {
+        self.outbox.into_publications()
+    }
+}
+
+impl publisher::Host for Publisher {
+    fn publish(&mut self, event: publisher::NewEvent) -> Result<String, publisher::Refusal> {
+        let publisher::NewEvent { event_type, data, content_type, ordering_key, attributes } = event;
+        let attributes = attributes.into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
+        let put = self.outbox.put(NewEvent { event_type, data, content_type, ordering_key, attributes });
+        put.map_err(|refused| {
+            // What follows is as a rule the same again.
+            if !std::mem::replace(&mut self.told, true) {
+                tracing::warn!("refused to publish an event: {refused}; what else this event is refused is not logged");
+            }
+            refused.into()
+        })
+    }
+}
+
+impl From<Refused> for publisher::Refusal {
+    fn from(refused: Refused) -> Self {
+        let reason = refused.to_string();
+        match refused {
+            Refused::NotGranted(_) => Self::NotGranted(reason),
+            Refused::TooManyEvents | Refused::TooManyBytes(_) => Self::TooMany(reason),
+            Refused::Unpublishable(_)
+            | Refused::Reserved(_)
+            | Refused::Repeated(_)
+            | Refused::TooManyAttributes(_)
+            | Refused::Loading => Self::Unpublishable(reason),
+        }
+    }
+}
