@@ -100,26 +100,63 @@ async fn guests_that_compute_forever_starve_nobody() {
     }
 }
 
-/// Else a guest that computes forever would hold its thread forever, and nothing around it would ever be polled.
-#[test]
-fn guests_yield_even_where_the_runtime_that_loaded_them_is_gone() {
+/// The scripted fixture, loaded by itself, and a run of it that computes until its deadline. The runtime is gone by then.
+fn computing(deadline: Duration) -> impl Future<Output = Ending> + Send {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
     let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20, outgoing }).unwrap();
     let grant = Grant { http: vec!["http://127.0.0.1:9".parse().unwrap()], ..Grant::default() };
     let component = runtime.load(&wasm(SCRIPTED), &grant).unwrap();
-    drop(runtime);
-    let (ended, end) = mpsc::channel();
-    std::thread::spawn(move || {
-        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    async move {
         let received = Received::unverified(common::event("script", br#"["loop"]"#), common::delivery());
-        let deadline = Duration::from_millis(50);
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
         let surroundings = Surroundings { sink: Arc::new(Captured::default()), machine };
-        let run = component.invoke(&received, None, &grant, deadline, &surroundings);
-        _ = ended.send(executor.block_on(run).ending);
-    });
+        component.invoke(&received, None, &grant, deadline, &surroundings).await.ending
+    }
+}
+
+/// Else a guest that computes forever would hold its thread forever, and nothing around it would ever be polled.
+#[test]
+fn guests_yield_even_where_the_runtime_that_loaded_them_is_gone() {
+    let deadline = Duration::from_millis(50);
+    let run = computing(deadline);
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || _ = ended.send(executor().block_on(run)));
     let ending = end.recv_timeout(Duration::from_secs(30)).expect("the guest never yields");
-    assert_eq!(ending, Ending::Fault(Fault::Deadline(Duration::from_millis(50))));
+    assert_eq!(ending, Ending::Fault(Fault::Deadline(deadline)));
+}
+
+/// An executor looks at its sockets once in 61 tasks, or when it has none to run. A guest that only woke itself would
+/// always be one to run.
+#[test]
+fn sockets_are_looked_at_whenever_a_guest_that_computes_yields() {
+    const ANSWERS: usize = 20;
+    let guest = computing(Duration::from_secs(60));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        std::io::copy(&mut &stream, &mut &stream)
+    });
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&turns);
+    executor().block_on(async move {
+        let mut guest = Box::pin(guest);
+        tokio::spawn(std::future::poll_fn(move |context| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            guest.as_mut().poll(context)
+        }));
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        for _ in 0..ANSWERS {
+            stream.write_u8(1).await.unwrap();
+            stream.read_u8().await.unwrap();
+        }
+    });
+    let turns = turns.load(Ordering::Relaxed);
+    assert!((1..ANSWERS * 30).contains(&turns), "{turns} turns of the guest while {ANSWERS} answers came");
+}
+
+fn executor() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

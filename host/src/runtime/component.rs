@@ -181,11 +181,12 @@ impl Component {
         store.set_max_component_handles(limits.resources);
         store.set_hostcall_fuel(limits.data);
         // A guest that computes gives up its thread at each tick, so that it starves nobody, and what is around it, which
-        // its task polls in between, can end it.
+        // its task polls in between, can end it. It gives it up tokio's way: a task that only wakes itself comes back
+        // before sockets and timers are looked at, sixty times in a row.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|store| {
             store.data().meter.may_go_on()?;
-            Ok(UpdateDeadline::Yield(1))
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store
     }
