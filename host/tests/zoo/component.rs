@@ -32,7 +32,7 @@ fn component(outside: &str, inside: &str, with: &str) -> Vec<u8> {
             {outside}
             (core module $main
                 {inside}
-                (memory (export "memory") 2))
+                (memory $first (export "memory") 2))
             (core instance $main (instantiate $main {with}))
             (type $handle (func (param "event" $event) (result (result (error $failure)))))
             (func $handle (type $handle) (canon lift (core func $main "handle")
@@ -174,4 +174,43 @@ pub(crate) fn witness() -> Vec<u8> {
                 (memory.fill (i32.const 131072) (i32.const 255) (i32.const 6160384))";
     let inside = format!("(table $t 0 funcref) {}", handling(&format!("(local $at i32) {code}")));
     component("", &inside, "")
+}
+
+/// Takes all that a slot may keep: two memories of 2 MiB, eight tables of 64 KiB, and most of the stack. Logs `full`, and
+/// computes until it is ended.
+pub(crate) fn hoarder() -> Vec<u8> {
+    let outside = format!(
+        r#"
+        (import "wasi:logging/logging@0.1.0-draft" (instance $logging
+            (type $l (enum "trace" "debug" "info" "warn" "error" "critical"))
+            (export "level" (type $level (eq $l)))
+            (export "log" (func (param "level" $level) (param "context" string) (param "message" string)))))
+        (core module $table
+            (table $t 8192 funcref) (elem declare func $fill)
+            (func $fill (table.fill $t (i32.const 0) (ref.func $fill) (i32.const 8192)))
+            (start $fill))
+        {}
+        (core module $second (memory (export "memory") 32) (data (i32.const 0) "full"))
+        (core instance $second (instantiate $second))
+        (core func $log (canon lower (func $logging "log") (memory (core memory $second "memory"))))"#,
+        "(core instance (instantiate $table))".repeat(8)
+    );
+    let inside = format!(
+        r#"(import "second" "memory" (memory $second 32))
+           (import "host" "log" (func $log (param i32 i32 i32 i32 i32)))
+           (func $deep (param $n i32)
+               (if (local.get $n)
+                   (then (call $deep (i32.sub (local.get $n) (i32.const 1))))
+                   (else (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 4))
+                         (loop (br 0)))))
+           {}"#,
+        handling(
+            "(drop (memory.grow $first (i32.const 30))) \
+             (memory.fill $first (i32.const 0) (i32.const 255) (i32.const 2097152)) \
+             (memory.fill $second (i32.const 4) (i32.const 255) (i32.const 2097148)) \
+             (call $deep (i32.const 5000))"
+        )
+    );
+    let with = r#"(with "second" (instance $second)) (with "host" (instance (export "log" (func $log))))"#;
+    component(&outside, &inside, with)
 }
