@@ -115,7 +115,9 @@ async fn over_the_emulator_each_event_of_a_chain_is_handled_once_and_an_endless_
     let mut serve = tidemill();
     serve.args(["serve", "--port", &port, "--address", "127.0.0.1", "--auth", "none", "--signing-key", KEY]);
     serve.args(["--publish-to", &topic, "--dead-letter", &dead, "--pubsub-emulator", emulator.host()]);
-    serve.args(["--max-chain", "3", "--grant", "* publish=*", "--log-format", "json", "--handlers"]).arg(handlers.path());
+    serve
+        .args(["--max-chain", "3", "--grant", "* publish=*", "--log-format", "json", "--handlers"])
+        .arg(handlers.path());
     let host = Running::start(serve);
     host.line("serving", |line| line["handlers"] == 2);
     let push_endpoint = Some(format!("http://127.0.0.1:{port}/events"));

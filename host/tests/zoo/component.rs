@@ -158,6 +158,16 @@ pub(crate) fn start_bomb() -> Vec<u8> {
     component("", &inside, "")
 }
 
+/// Would compute forever before it is there: no event comes to that.
+pub(crate) fn endless_start() -> Vec<u8> {
+    component("", &format!("(func $f (loop (br 0))) (start $f) {}", handling("")), "")
+}
+
+/// Does nothing, and that well.
+pub(crate) fn tame() -> Vec<u8> {
+    component("", &handling(""), "")
+}
+
 /// Traps where a memory that should be fresh holds anything, or a table anything but nulls: what was there before would
 /// be another event's. It looks at 6 MiB.
 pub(crate) fn witness() -> Vec<u8> {

@@ -46,9 +46,22 @@ async fn send(host: Arc<TestHost>, ended: Arc<AtomicBool>) -> Vec<Duration> {
     times
 }
 
-/// Prints how long events took.
-pub(crate) fn report(beside: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |hundredths: usize| times[(times.len() - 1) * hundredths / 100].as_micros();
-    println!("{beside:<28} {:>8} {:>9} {:>9}", times.len(), at(50), at(99));
+/// Prints what [`report`] says.
+pub(crate) fn heading() {
+    println!("{:<26} {:>16} {:>16} {:>16} {:>6}", "beside", "events", "p50 µs", "p99 µs", "ratio");
+}
+
+/// Prints how long events took alone and beside an animal, and the ratio of the two p99.
+pub(crate) fn report(beside: &str, mut alone: Vec<Duration>, mut together: Vec<Duration>) {
+    alone.sort();
+    together.sort();
+    let at = |times: &[Duration], hundredths: usize| times[(times.len() - 1) * hundredths / 100].as_micros();
+    let pair = |hundredths| (at(&alone, hundredths), at(&together, hundredths));
+    let ((p50, p50_beside), (p99, p99_beside)) = (pair(50), pair(99));
+    println!(
+        "{beside:<26} {:>7} {:>8} {p50:>7} {p50_beside:>8} {p99:>7} {p99_beside:>8} {:>6.1}",
+        alone.len(),
+        together.len(),
+        p99_beside as f64 / p99 as f64
+    );
 }
