@@ -101,22 +101,42 @@ async fn one_whose_start_never_ends_is_refused_when_it_is_loaded() {
 
 /// By hand, on a quiet machine: `cargo test --release --workspace --test zoo -- --ignored --nocapture`.
 ///
-/// The neighbour is measured alone before each animal, since a machine isn't as quick at one time as at another.
+/// The neighbour is measured alone before each animal, since a machine isn't as quick at one time as at another. The first
+/// of them is no animal but another that behaves: what it costs is what any further load does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it measures, and asserts nothing of it"]
 async fn how_long_the_neighbour_takes_alone_and_beside_each() {
-    const EACH: Duration = Duration::from_secs(1);
     let Scene { host, animals } = Scene::set().await;
     neighbour::heading();
-    for animal in animals.iter() {
-        let neighbour = Neighbour::begin(&host);
-        tokio::time::sleep(EACH).await;
-        let alone = neighbour.end().await;
-        let neighbour = Neighbour::begin(&host);
+    measure(&host, "another like it", |host| async move { _ = neighbour::send_one(&host).await }).await;
+    for number in 0..animals.len() {
+        let provoked = Arc::clone(&animals);
+        let provoke = move |host: Arc<TestHost>| {
+            let animals = Arc::clone(&provoked);
+            async move { _ = provoke(&host, &animals[number]).await }
+        };
+        measure(&host, animals[number].name, provoke).await;
+    }
+}
+
+/// The neighbour for a second alone, and for another beside this, over and over.
+async fn measure<F>(host: &Arc<TestHost>, name: &str, beside: impl Fn(Arc<TestHost>) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
+    const EACH: Duration = Duration::from_secs(1);
+    let neighbour = Neighbour::begin(host);
+    tokio::time::sleep(EACH).await;
+    let alone = neighbour.end().await;
+    let neighbour = Neighbour::begin(host);
+    let same = Arc::clone(host);
+    // On the threads that serve, since a further one would take turns with them.
+    let besides = tokio::spawn(async move {
         let until = Instant::now() + EACH;
         while Instant::now() < until {
-            provoke(&host, animal).await;
+            beside(Arc::clone(&same)).await;
         }
-        neighbour::report(animal.name, alone, neighbour.end().await);
-    }
+    });
+    besides.await.unwrap();
+    neighbour::report(name, alone, neighbour.end().await);
 }
