@@ -1,4 +1,5 @@
-//! Builds the workspace of the guests, and writes down where each guest is: `guests.rs`, which the library includes.
+//! Builds the workspace of the guests and the maker of random ones, and writes down where each is: `guests.rs`, which the
+//! library includes.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -14,6 +15,8 @@ const TARGET: &str = "wasm32-wasip2";
 /// What a handler's folder holds.
 const COMPONENT: &str = "handler.wasm";
 const MANIFEST: &str = "handler.toml";
+/// The program that makes guests which nobody would write.
+const RANDOM: &str = "random-guests";
 /// What of the outer cargo's environment the inner one may see, of all that begins with `CARGO_`: where its registry
 /// and its network are. The rest describes the outer build.
 const KEPT: [&str; 6] = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
@@ -51,8 +54,13 @@ fn run() -> Result<()> {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     let built = root.join("target/guests");
+    for input in ["src", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={RANDOM}/{input}");
+    }
     target_is_installed()?;
-    build(&workspace, &built)?;
+    build(&workspace, &built, &["--release", "--workspace", "--target", TARGET])?;
+    let random = Path::new(env!("CARGO_MANIFEST_DIR")).join(RANDOM);
+    build(&random, &built, &[])?;
 
     let out = PathBuf::from(variable("OUT_DIR")?);
     let handlers = guests(&workspace)?;
@@ -72,6 +80,14 @@ fn run() -> Result<()> {
         }
         write_foreach(kind, guests, &mut code)?;
     }
+    // Copied for the same reason.
+    let path = out.join(RANDOM);
+    fs::copy(built.join(format!("debug/tidemill-{RANDOM}")), &path)?;
+    writeln!(
+        code,
+        "/// The path of the program that makes random guests; its own text says how.\npub const RANDOM_GUESTS: &str = {:?};",
+        path.display().to_string()
+    )?;
     fs::write(out.join("guests.rs"), code)?;
     Ok(())
 }
@@ -92,13 +108,10 @@ fn target_is_installed() -> Result<()> {
     .into())
 }
 
-/// One build for all guests, into a folder of its own: the outer cargo holds the lock of the outer one.
-fn build(workspace: &Path, built: &Path) -> Result<()> {
+/// One build of a workspace, into a folder of its own: the outer cargo holds the lock of the outer one.
+fn build(workspace: &Path, built: &Path, arguments: &[&str]) -> Result<()> {
     let mut cargo = Command::new(variable("CARGO")?);
-    cargo
-        .current_dir(workspace)
-        .args(["build", "--release", "--workspace", "--target", TARGET, "--target-dir"])
-        .arg(built);
+    cargo.current_dir(workspace).arg("build").args(arguments).arg("--target-dir").arg(built);
     #[expect(clippy::disallowed_methods, reason = "what the outer cargo has set is found in the environment")]
     let outer = env::vars_os();
     for (name, _) in outer.filter(|(name, _)| describes_the_outer_build(name)) {
@@ -107,7 +120,10 @@ fn build(workspace: &Path, built: &Path) -> Result<()> {
     let status = cargo.status()?;
     if !status.success() {
         let folder = workspace.display();
-        return Err(format!("the guests don't build ({status}); see with: cd {folder} && cargo build --release").into());
+        let arguments = arguments.join(" ");
+        return Err(
+            format!("the guests don't build ({status}); see with: cd {folder} && cargo build {arguments}").into()
+        );
     }
     Ok(())
 }

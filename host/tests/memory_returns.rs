@@ -13,29 +13,29 @@ mod common;
 #[path = "zoo/component.rs"]
 #[expect(dead_code, reason = "the zoo itself has the others")]
 mod component;
+#[path = "zoo/hoard.rs"]
+mod hoard;
 #[path = "outgoing/support.rs"]
 #[expect(dead_code, reason = "the tests of outgoing HTTP have the others")]
 mod support;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use common::wasm;
+use hoard::{fill_all_slots, resident};
 use serde_json::json;
 use support::{Reply, Server, get};
 use tidemill_events::Received;
 use tidemill_host::outcome::Outcome;
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
-use tidemill_host::runtime::{
-    Captured, Component, Grant, Limits, Line, OutputSink, Runtime, RuntimeConfig, Surroundings, ThisMachine,
-};
+use tidemill_host::runtime::{Captured, Component, Grant, Limits, Runtime, RuntimeConfig};
 use tidemill_test_artifacts::SCRIPTED;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Slots for instances. The pool has one more than it is asked for.
-const SLOTS: usize = 9;
+const SLOTS: u32 = 9;
 
 /// A component that ends in a fault, and what it may have.
 struct Faulty {
@@ -49,7 +49,7 @@ struct Faulty {
 fn runtime() -> Runtime {
     let config = OutgoingConfig { allow_private: vec!["127.0.0.1".parse().unwrap()], ..OutgoingConfig::default() };
     let outgoing = Outgoing::new(&config, Arc::new(SystemResolver::default())).unwrap();
-    Runtime::new(&RuntimeConfig { max_instances: SLOTS as u32 - 1, max_memory: 64 << 20, outgoing }).unwrap()
+    Runtime::new(&RuntimeConfig { max_instances: SLOTS - 1, max_memory: 64 << 20, outgoing }).unwrap()
 }
 
 /// Each kind of fault, some of them in several ways. The server answers without an end.
@@ -90,22 +90,19 @@ impl Faulty {
     async fn fail(&self) {
         let Self { component, grant, deadline, data, code } = self;
         let received = Received::unverified(common::event("zoo", data.as_bytes()), common::delivery());
-        let ran =
-            component.invoke(&received, None, grant, *deadline, &surroundings(Arc::new(Captured::default()))).await;
+        let ran = component
+            .invoke(&received, None, grant, *deadline, &common::surroundings(Arc::new(Captured::default())))
+            .await;
         let answer = Outcome::Ran(ran.ending).answer();
         assert_eq!(answer.code, *code, "{answer:?}");
     }
-}
-
-fn surroundings(sink: Arc<dyn OutputSink>) -> Surroundings {
-    Surroundings { sink, machine: Arc::new(ThisMachine::new(|| UNIX_EPOCH)) }
 }
 
 /// So many faults, of each kind in its turn.
 async fn fail(all: &Arc<Vec<Faulty>>, faults: usize) {
     let mut running = JoinSet::new();
     for number in 0..faults {
-        if running.len() == SLOTS - 1 {
+        if running.len() + 1 == SLOTS as usize {
             running.join_next().await.unwrap().unwrap();
         }
         let all = Arc::clone(all);
@@ -114,44 +111,9 @@ async fn fail(all: &Arc<Vec<Faulty>>, faults: usize) {
     running.join_all().await;
 }
 
-/// Counts the lines of guests.
-struct Counted(Semaphore);
-
-impl OutputSink for Counted {
-    fn line(&self, _: Line) {
-        self.0.add_permits(1);
-    }
-}
-
-/// Has each slot filled, all at once, with as much as it may keep.
-///
 /// The pool keeps pages of a slot for its next instance: up to 2 MiB of each memory and 64 KiB of each table, and its
 /// stack. So a process grows until each slot had its greediest guest, by 45 MiB here, which looks like a leak and isn't
-/// one: without this it takes 2,500 faults, and the 70,000 after these add 0.4 MiB.
-async fn fill_all_slots(hoarder: &Component, grant: &Grant) {
-    let full = Arc::new(Counted(Semaphore::new(0)));
-    let mut hoarders = JoinSet::new();
-    for _ in 0..SLOTS {
-        let (hoarder, grant, full) = (hoarder.clone(), grant.clone(), Arc::clone(&full));
-        hoarders.spawn(async move {
-            let received = Received::unverified(common::event("zoo", b"{}"), common::delivery());
-            hoarder.invoke(&received, None, &grant, Duration::from_secs(60), &surroundings(full)).await
-        });
-    }
-    tokio::select! {
-        all = full.0.acquire_many(SLOTS as u32) => drop(all.unwrap()),
-        ended = hoarders.join_next() => panic!("one is not there: {ended:?}"),
-    }
-    hoarders.shutdown().await;
-}
-
-/// Resident memory, in KiB. Source: proc_pid_status(5).
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
+/// one. Hence all slots are filled first. Without that it takes 2,500 faults, and the 70,000 after these add 0.4 MiB.
 fn returns_after(faults: usize) {
     // One after the other: the second would be taken for what the first leaves.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -163,9 +125,7 @@ fn returns_after(faults: usize) {
     let codes: BTreeSet<_> = all.iter().map(|faulty| faulty.code).collect();
     assert_eq!(codes.len(), 9, "each kind of fault that there is: {codes:?}");
 
-    let grant = Grant { limits: Limits { table_entries: 80_000, ..Limits::default() }, ..Grant::default() };
-    let hoarder = runtime.load(&component::hoarder(), &grant).unwrap();
-    executor.block_on(fill_all_slots(&hoarder, &grant));
+    fill_all_slots(&runtime, &executor, SLOTS);
     executor.block_on(fail(&all, 8 * all.len()));
     let before = resident();
     executor.block_on(fail(&all, faults));

@@ -4,6 +4,8 @@
 //! of its `handler.toml`. Both stand in one folder, and those folders in [`HANDLERS`] and [`FIXTURES`], as a host takes
 //! them. They are built when this crate is. A test that changes one copies it first.
 //!
+//! [`RANDOM_GUESTS`] is the path of a program that makes others, which nobody would write.
+//!
 //! A test file that begins with
 //!
 //! ```ignore

@@ -39,6 +39,11 @@ pub(crate) fn guests() -> PathBuf {
     root().join("guest-handlers")
 }
 
+/// The program that makes random guests, a workspace of its own.
+pub(crate) fn random_guests() -> PathBuf {
+    root().join("test-artifacts/random-guests")
+}
+
 /// The workspace of the fuzz targets.
 pub(crate) fn fuzz_targets() -> PathBuf {
     root().join("fuzz")

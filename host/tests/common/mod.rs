@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -37,6 +37,7 @@ use tidemill_host::config::{
 use tidemill_host::metrics::Metrics;
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
+use tidemill_host::runtime::{OutputSink, Surroundings, ThisMachine};
 use tidemill_host::server::Drained;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -44,6 +45,11 @@ use tokio::task::JoinHandle;
 
 /// A manifest for the scripted fixture, whose component can send HTTP and so has to be allowed to some origin.
 pub const SCRIPT: &str = "events = [\"script\"]\n[permissions]\nhttp = [\"http://127.0.0.1:9\"]\n";
+
+/// This machine without its date, and where a guest's lines go.
+pub fn surroundings(sink: Arc<dyn OutputSink>) -> Surroundings {
+    Surroundings { sink, machine: Arc::new(ThisMachine::new(|| UNIX_EPOCH)) }
+}
 
 /// The key that test hosts hold.
 pub const KEY: &str = "k1=s3cret";

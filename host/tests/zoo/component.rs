@@ -5,6 +5,21 @@
 /// It exports its memory, and has two pages of it, all zero but what the parts put there: a zero at an address is the
 /// answer ok. `outside` is what the component has beside its core module, `inside` what the module has beside its memory.
 fn component(outside: &str, inside: &str, with: &str) -> Vec<u8> {
+    handler(&format!(
+        r#"{outside}
+            (core module $main
+                {inside}
+                (memory $first (export "memory") 2))
+            (core instance $main (instantiate $main {with}))
+            (alias core export $main "memory" (core memory $memory))
+            (alias core export $main "realloc" (core func $realloc))
+            (alias core export $main "handle" (core func $main))"#
+    ))
+}
+
+/// A component that is a handler in every respect, of these parts. Among them are a core memory `$memory` and the core
+/// functions `$realloc` and `$main`, which take an event.
+pub(crate) fn handler(parts: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
             (import "tidemill:handler/events@0.1.0" (instance $events
@@ -29,14 +44,10 @@ fn component(outside: &str, inside: &str, with: &str) -> Vec<u8> {
                 (export "failure" (type (eq $fa)))))
             (alias export $events "event" (type $event))
             (alias export $events "failure" (type $failure))
-            {outside}
-            (core module $main
-                {inside}
-                (memory $first (export "memory") 2))
-            (core instance $main (instantiate $main {with}))
+            {parts}
             (type $handle (func (param "event" $event) (result (result (error $failure)))))
-            (func $handle (type $handle) (canon lift (core func $main "handle")
-                (memory (core memory $main "memory")) (realloc (core func $main "realloc"))))
+            (func $handle (type $handle) (canon lift (core func $main)
+                (memory $memory) (realloc $realloc)))
             (instance $handler (export "handle" (func $handle)))
             (export "tidemill:handler/handler@0.1.0" (instance $handler)))"#
     );
