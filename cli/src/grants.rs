@@ -1,6 +1,6 @@
 //! `tidemill grants`: what each handler of a folder may do, with the settings that a host would be started with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,13 +33,15 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let sources = Sources::gather(flags, variables, Path::new("."));
     let (dir, terms, offers) = sources.terms().map_err(Failure::misused)?;
     let judged = judge_all(&dir, &terms, offers)?;
-    let refused = judged.values().any(Result::is_err);
+    let contested = contested(&judged);
+    let strangers: Vec<_> = terms.grants.handlers().filter(|name| !judged.contains_key(*name)).collect();
+    let refused = judged.values().any(Result::is_err) || !contested.is_empty() || !strangers.is_empty();
     if crate::wants_json(flags) {
         let shown = judged.iter().map(|(folder, judged)| match judged {
             Ok(manifest) => as_json(manifest, &terms),
             Err(error) => json!({ "handler": folder, "refused": problems(error) }),
         });
-        say(json!({ "handlers": shown.collect::<Vec<_>>() }));
+        say(json!({ "handlers": shown.collect::<Vec<_>>(), "contested": contested, "unknown_handlers": strangers }));
     } else {
         for (folder, judged) in &judged {
             match judged {
@@ -49,6 +51,15 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
                     problems(error).iter().for_each(|problem| say(format_args!("  {}", printable(problem))));
                 }
             }
+        }
+        for (event_type, names) in &contested {
+            let (event_type, names) = (printable(event_type), names.join(", "));
+            say(format_args!(
+                "{event_type}: none of {names} gets it; give one of them a rule, 'HANDLER events={event_type}'"
+            ));
+        }
+        for name in strangers {
+            say(format_args!("{name}: there is a rule for it, and no such handler; is it misspelt?"));
         }
     }
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -68,6 +79,20 @@ fn judge_all(
         judged.insert(folder, manifest);
     }
     Ok(judged)
+}
+
+/// The event types that several want and none gets at a host's start, with those that want it.
+fn contested(judged: &BTreeMap<String, Result<Manifest, ManifestError>>) -> BTreeMap<String, Vec<String>> {
+    let mut claims: BTreeMap<&str, Vec<&Manifest>> = BTreeMap::new();
+    for manifest in judged.values().flatten() {
+        let types: BTreeSet<_> = manifest.events.iter().map(String::as_str).collect();
+        types.into_iter().for_each(|event_type| claims.entry(event_type).or_default().push(manifest));
+    }
+    let undecided =
+        |claims: &Vec<&Manifest>| claims.len() > 1 && claims.iter().filter(|manifest| manifest.entitled).count() != 1;
+    let contested = claims.into_iter().filter(|(_, claims)| undecided(claims));
+    let named = |claims: Vec<&Manifest>| claims.iter().map(|manifest| manifest.name.clone()).collect();
+    contested.map(|(event_type, claims)| (event_type.to_owned(), named(claims))).collect()
 }
 
 fn manifests(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -132,7 +157,7 @@ fn show(manifest: &Manifest, terms: &Terms) {
 }
 
 fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
-    let Manifest { name, events, deadline, grant, warnings } = manifest;
+    let Manifest { name, events, deadline, grant, warnings, .. } = manifest;
     let limits = grant.limits;
     let rules: Vec<_> = terms.grants.of(name).rules().map(ToString::to_string).collect();
     json!({

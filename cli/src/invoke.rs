@@ -20,6 +20,9 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output::{printable, say};
 
+/// Events that a handler may publish here: what a host allows where nothing sets it.
+const MOST: u32 = 1000;
+
 /// This machine, as an origin may name it: what handlers may reach where commands run on one machine.
 pub(crate) const LOOPBACK: &str = "127.0.0.1,localhost,[::1]";
 
@@ -88,7 +91,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&captured) as Arc<dyn OutputSink>;
     let surroundings = Surroundings { sink, machine: Arc::new(ThisMachine::new(now)) };
-    let cause = Some(Cause::of(&received, &handler.name, None));
+    let cause = Some(Cause::of(&received, &handler.name, None, MOST));
     let run = handler.component.invoke(&received, cause, &handler.grant, handler.deadline, &surroundings);
     let invocation = executor.block_on(run);
     Ok(show(flags, &handler, invocation, &captured))

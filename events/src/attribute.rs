@@ -14,11 +14,14 @@ pub const CONTENT_TYPE: &str = "content-type";
 pub const SIGNATURE: &str = "signature";
 /// The version 2 signature, over the data and the fields above; see [`crate::signature::v2`].
 pub const SIGNATURE_V2: &str = "signature-v2";
-/// The id of the event whose handler published this one. Unsigned, as the two below.
+/// The id of the event whose handler published this one. Unsigned, as the three below.
 pub const CAUSE: &str = "tidemill-cause";
 /// How many handlers, one after the other, have led to this event, in decimal digits: 1 where the event that caused it came
 /// from outside. What has no such attribute came from outside itself.
 pub const DEPTH: &str = "tidemill-depth";
+/// How many further events this one may lead to, all that come of it together, in decimal digits. Who publishes several
+/// parts what it has among them.
+pub const DESCENDANTS: &str = "tidemill-descendants";
 /// The trace that the event belongs to, as `traceparent` of W3C Trace Context. Pub/Sub's clients set it where they trace.
 pub const TRACEPARENT: &str = "googclient_traceparent";
 

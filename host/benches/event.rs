@@ -66,7 +66,7 @@ async fn invoke(component: &Component, grant: &Grant, data: &[u8]) -> Vec<Durati
     let mut times = Vec::with_capacity(RUNS);
     for run in 0..WARM_UP + RUNS {
         let start = Instant::now();
-        let cause = (!grant.publish.is_empty()).then(|| Cause::of(&received, "bench", None));
+        let cause = (!grant.publish.is_empty()).then(|| Cause::of(&received, "bench", None, 1000));
         let ran = component.invoke(&received, cause, grant, Duration::from_secs(5), &surroundings).await;
         let elapsed = start.elapsed();
         assert_eq!(ran.ending, Ending::Done);

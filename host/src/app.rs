@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::AuthSetupError;
-use crate::config::{Config, VerifyConfig};
+use crate::config::{Config, PublishingConfig, VerifyConfig};
 use crate::dead_letter::DeadLetterError;
 use crate::dedup::DedupError;
 use crate::dispatch::Dispatcher;
@@ -92,7 +92,8 @@ impl App {
         let key_value = parts::key_value(&config.key_value)?;
         let keys = Arc::new(Keys::new(config.keys.clone()));
         let publisher = parts::publisher(&config.publishing, &keys).await?;
-        let publishing = Publishing { publisher, max_chain: config.publishing.max_chain, clock: wall_clock };
+        let PublishingConfig { max_chain, max_descendants, .. } = config.publishing;
+        let publishing = Publishing { publisher, max_chain, max_descendants, clock: wall_clock };
         let registry = Arc::new(Registry::default());
         let outgoing = Outgoing::new(&config.outgoing, resolver)?;
         let publishes = publishing.publisher.is_some();
@@ -158,6 +159,13 @@ impl App {
             if !snapshot.handlers().any(|handler| handler.name == name) {
                 tracing::warn!(
                     "handler-config: there are values for the handler {name:?}, which is not loaded; is it misspelt?"
+                );
+            }
+        }
+        for name in config.grants.handlers() {
+            if !snapshot.handlers().any(|handler| handler.name == name) {
+                tracing::warn!(
+                    "grants: there are rules for the handler {name:?}, which is not loaded; is it misspelt?"
                 );
             }
         }

@@ -314,3 +314,16 @@ fn what_is_opened_to_handlers_is_a_host_and_never_a_metadata_server() {
     assert_eq!(told.0.len(), wrong.len() + 2, "{told}");
     assert!(wrong.iter().all(|host| told.to_string().contains(&format!("{host:?} opens no private host"))), "{told}");
 }
+
+/// A rule is one flag, or one item of a list: what stands behind a comma is no rule that anybody meant to give.
+#[test]
+fn a_rule_with_a_comma_is_no_two_rules() {
+    let flags = [LEAST.flags, &["--grant", "mail publish=mail.sent,* all"]].concat();
+    let told = problems(&Given { flags: &flags, ..LEAST });
+    assert!(told.len() == 1 && told[0].contains("no space, comma"), "{told:?}");
+    let told = problems(&Given { file: "grants = [\"mail all,* all\"]", ..LEAST });
+    assert!(told.len() == 1 && told[0].contains("\"all,*\" is no KIND=VALUE"), "{told:?}");
+    let variables = &[("TIDEMILL_GRANTS", "mail key-value=default, * memory=1MiB")];
+    let grants = read(&Given { variables, ..LEAST }).unwrap().grants;
+    assert!(grants.of("mail").key_value("default") && grants.of("other").caps().memory == Some(1 << 20));
+}

@@ -105,3 +105,22 @@ async fn a_host_loads_what_is_granted_and_nothing_else() {
         TestHost::start_with(&handlers, |config| config.grants = grants(&["asks http=http://127.0.0.1:9"])).await;
     assert_eq!(host.script(json!([])).await.status, StatusCode::NO_CONTENT);
 }
+
+/// What the operator grants and gives goes by a handler's name, so no manifest chooses it.
+#[test]
+fn a_manifest_that_calls_itself_otherwise_is_refused() {
+    judged("name = \"one\"\nevents = [\"a\"]\n", &[]).unwrap();
+    let refused = judged("events = [\"a\"]\nname = \"mail\"\n", &["mail all"]).unwrap_err();
+    assert!(refused[0].starts_with("handler.toml, line 2, field `name`: it says \"mail\""), "{refused:?}");
+}
+
+/// Else the rule that a refusal advises would be another one than it seems.
+#[test]
+fn an_event_type_that_no_rule_can_name_is_refused_whatever_is_granted() {
+    for event_type in ["mail.sent,* all", "mail.sent all", "mail.*", "a\\u0007b", "\\t"] {
+        for asks in ["events = [\"TYPE\"]", "events = [\"a\"]\n[permissions]\npublish = [\"TYPE\"]"] {
+            let refused = judged(&asks.replace("TYPE", event_type), &["* all"]).unwrap_err();
+            assert!(refused.len() == 1 && refused[0].contains("is no event type that can be granted"), "{refused:?}");
+        }
+    }
+}

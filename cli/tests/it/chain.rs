@@ -66,7 +66,8 @@ fn invoke_shows_what_would_be_published_and_sends_nothing() {
     let [published] = shown["published"].as_array().unwrap().as_slice() else { panic!("{shown}") };
     assert_eq!((&published["event_type"], &published["data"]), (&json!("a"), &json!("{\"id\":7}")));
     assert_eq!((&published["ordering_key"], &published["content_type"]), (&json!("k"), &json!("application/json")));
-    assert_eq!(published["attributes"], json!({ "tidemill-cause": "e1", "tidemill-depth": "1" }));
+    let marks = json!({ "tidemill-cause": "e1", "tidemill-depth": "1", "tidemill-descendants": "999" });
+    assert_eq!(published["attributes"], marks);
     let text = invoke(&data, &[]);
     let line = stdout(&text).lines().find(|line| line.starts_with("> would publish a ")).unwrap();
     assert!(line.ends_with(": {\"id\":7}"), "{line}");

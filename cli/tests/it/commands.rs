@@ -170,6 +170,12 @@ fn grants_shows_what_each_handler_may_do_and_what_it_may_not() {
     assert_eq!(shown["handlers"][0]["http"], json!(["https://api.example.com:443"]));
     assert_eq!(shown["handlers"][0]["limits"]["memory_bytes"], 1 << 20);
     assert_eq!(shown["handlers"][0]["rules"], json!(["asks http=https://*.example.com:443 memory=1048576"]));
+    place(handlers.path(), "twin", "events = [\"b\"]\n", artifacts::EMPTY);
+    let (code, shown) = grants(&["--grant", "asks all", "--grant", "mial all"]);
+    assert_eq!((code, &shown["contested"]), (Some(1), &json!({ "b": ["plain", "twin"] })));
+    assert_eq!(shown["unknown_handlers"], json!(["mial"]));
+    let (code, shown) = grants(&["--grant", "asks all", "--grant", "twin events=b"]);
+    assert_eq!((code, &shown["contested"]), (Some(0), &json!({})));
     let output = run(&["grants", "--handlers", handlers.path().to_str().unwrap(), "--grant", "asks htpp=x"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("grants (flag --grant)"), "{}", stderr(&output));

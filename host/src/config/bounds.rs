@@ -42,6 +42,12 @@ pub(super) fn chain(text: &str) -> Result<u32, String> {
     found.ok_or_else(|| format!("{text:?} is no whole number from 0 to 1000"))
 }
 
+/// Events that may come of one.
+pub(super) fn descendants(text: &str) -> Result<u32, String> {
+    let found = text.parse().ok().filter(|number| (0..=1_000_000).contains(number));
+    found.ok_or_else(|| format!("{text:?} is no whole number from 0 to 1000000"))
+}
+
 /// How old an event may be.
 pub(super) fn age(text: &str) -> Result<Duration, String> {
     const LEAST: Duration = Duration::from_secs(60);

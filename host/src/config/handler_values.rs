@@ -215,6 +215,14 @@ impl HandlerValues {
             .flat_map(|keys| keys.keys().map(String::as_str))
     }
 
+    /// Whether a text can be the name of a handler: a-z, 0-9 and single `-` between them, at most 63 characters.
+    #[must_use]
+    pub fn is_handler(text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        // A variable's name is parted by what no name has.
+        text.len() <= 63 && text.split('-').all(|part| !part.is_empty() && part.chars().all(plain))
+    }
+
     /// The variable of a handler's key: `TIDEMILL_HANDLER_EMAIL_ON_REGISTER__MAIL_KEY`. With `_FILE` behind it, it names
     /// the file that the value lies in.
     ///

@@ -13,10 +13,12 @@ pub struct PublishingConfig {
     pub target: PublishTarget,
     /// The emulator that a topic is at, where it is at one.
     pub emulator: Option<EmulatorHost>,
-    /// How they are signed: by v2, and by v1 as well where the host itself accepts that.
+    /// How they are signed: by v2, unless the host itself accepts v1 alone.
     pub schemes: Schemes,
     /// How many handlers, one after the other, may have led to an event that is handled.
     pub max_chain: u32,
+    /// How many events may come of one from outside, all together.
+    pub max_descendants: u32,
 }
 
 /// Where the events go that handlers publish.
@@ -62,12 +64,15 @@ impl Reader<'_> {
     ) -> Option<PublishingConfig> {
         let target = self.one("publish-to", target);
         let max_chain = self.one("max-chain", bounds::chain);
-        let accepts_v1 = verify?.accept.contains(&Scheme::V1);
+        let max_descendants = self.one("max-descendants", bounds::descendants);
+        let accepted = &verify?.accept;
         Some(PublishingConfig {
             target: target?,
             emulator: dead_letter?.emulator.clone(),
-            schemes: if accepts_v1 { Schemes::Both } else { Schemes::Only(Scheme::V2) },
+            // A handler chooses the data, and v1 signs nothing else: beside it, v1 would sign for any type.
+            schemes: Schemes::Only(if accepted.contains(&Scheme::V2) { Scheme::V2 } else { Scheme::V1 }),
             max_chain: max_chain?,
+            max_descendants: max_descendants?,
         })
     }
 }
@@ -108,7 +113,8 @@ mod tests {
         let words = |text: &str, emulator: Option<&str>| {
             let emulator = emulator.map(|text| text.parse().unwrap());
             let schemes = Schemes::Only(Scheme::V2);
-            PublishingConfig { target: target(text).unwrap(), emulator, schemes, max_chain: 16 }.in_words()
+            PublishingConfig { target: target(text).unwrap(), emulator, schemes, max_chain: 16, max_descendants: 100 }
+                .in_words()
         };
         assert_eq!(words("none", Some("127.0.0.1:8085")), None);
         assert!(!words("projects/p/topics/events", None).unwrap().contains("emulator"));

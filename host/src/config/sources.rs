@@ -67,7 +67,7 @@ impl Sources {
     pub fn default_to(&mut self, name: &str, text: impl Into<String>) {
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
             let text = text.into();
-            let texts = if setting.many && !setting.secret { split(&text) } else { vec![text] };
+            let texts = if setting.splits() { split(&text) } else { vec![text] };
             let given = Given { texts, source: "default".into() };
             self.values.entry(setting.name).or_insert(given);
         }
@@ -98,7 +98,7 @@ impl Sources {
         let values = file::read(&shown, &text, &mut self.problems);
         for (setting, texts) in values.settings {
             // A text with commas may stand for a list here as well; a secret may hold a comma.
-            let splits = setting.many && !setting.secret;
+            let splits = setting.splits();
             let texts = if splits { texts.iter().flat_map(|text| split(text)).collect() } else { texts };
             self.set(setting, texts, format!("file {shown}"));
         }
@@ -135,8 +135,7 @@ impl Sources {
         for setting in SETTINGS {
             if let Ok(Some(texts)) = flags.try_get_many::<String>(setting.flag) {
                 // A secret may hold a comma, and each has a flag of its own anyway.
-                let texts = texts
-                    .flat_map(|text| if setting.many && !setting.secret { split(text) } else { vec![text.clone()] });
+                let texts = texts.flat_map(|text| if setting.splits() { split(text) } else { vec![text.clone()] });
                 self.set(setting, texts.collect(), format!("flag --{}", setting.flag));
             }
         }

@@ -153,7 +153,8 @@ impl Dispatcher {
             Ok(turn) => turn,
             Err(outcome) => return outcome,
         };
-        let cause = publishes.then(|| publishing::Cause::of(&received, &handler.name, trace.as_ref()));
+        let cause = publishes
+            .then(|| publishing::Cause::of(&received, &handler.name, trace.as_ref(), self.publishing.max_descendants));
         let (outcome, publications) = self.run(handler, &received, cause).await;
         let outcome = self.publish(outcome, publications).await;
         // Only now, or events that wait to be sent could be any number.

@@ -92,7 +92,9 @@ impl Refusal {
             Self::Envelope(_) => (StatusCode::BAD_REQUEST, "malformed-envelope"),
             Self::Unverified(error) => verify_status(error),
             Self::Chain(ChainError::TooDeep { .. }) => (StatusCode::UNPROCESSABLE_ENTITY, "chain-too-deep"),
-            Self::Chain(ChainError::NoDepth(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "malformed-chain-depth"),
+            Self::Chain(ChainError::NoDepth(_) | ChainError::NoDescendants(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "malformed-chain")
+            }
             Self::UnknownEventType(_) => (StatusCode::NOT_FOUND, "unknown-event-type"),
             Self::Overloaded(_) | Self::BodiesOverloaded(_) => (StatusCode::TOO_MANY_REQUESTS, "overloaded"),
             Self::HandlerOverloaded { .. } => (StatusCode::TOO_MANY_REQUESTS, "handler-overloaded"),

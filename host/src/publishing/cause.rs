@@ -14,19 +14,29 @@ pub struct Cause {
     name: Sha256,
     id: String,
     depth: u32,
+    /// How many events may come of it, directly and by what these lead to.
+    descendants: u32,
     trace: Option<TraceContext>,
 }
 
 impl Cause {
     /// An event and the handler that it is handled by. It belongs to the trace that its own attribute names, else to that
-    /// of its delivery, if any.
+    /// of its delivery, if any. Where it came from outside, `most` events may come of it, all in all.
     #[must_use]
-    pub fn of(received: &Received, handler: &str, delivery: Option<&TraceContext>) -> Self {
+    pub fn of(received: &Received, handler: &str, delivery: Option<&TraceContext>, most: u32) -> Self {
         let event = &received.event;
         let trace = event.attributes.get(attribute::TRACEPARENT).and_then(|text| TraceContext::from_traceparent(text));
         // What can't be read was refused before any handler ran; a tool that runs one nevertheless begins a new chain.
         let depth = chain::depth(event).unwrap_or(0).saturating_add(1);
-        Self { name: name(received, handler), id: event.id.clone(), depth, trace: trace.or_else(|| delivery.cloned()) }
+        let descendants = chain::descendants(event).unwrap_or(0).min(most);
+        let descendants = if depth == 1 { most } else { descendants };
+        let (name, id, trace) = (name(received, handler), event.id.clone(), trace.or_else(|| delivery.cloned()));
+        Self { name, id, depth, descendants, trace }
+    }
+
+    /// How many events may come of it, directly and by what these lead to.
+    pub(super) fn descendants(&self) -> u32 {
+        self.descendants
     }
 
     /// What names the cause, for the ids of what it causes.
@@ -39,6 +49,8 @@ impl Cause {
         let mut set = |name: &str, value: String| event.attributes.insert(name.to_owned(), value);
         set(attribute::CAUSE, self.id.clone());
         set(attribute::DEPTH, self.depth.to_string());
+        // Less in the end, when it is known how many there are to part it among.
+        set(attribute::DESCENDANTS, self.descendants.to_string());
         if let Some(trace) = &self.trace {
             set(attribute::TRACEPARENT, trace.to_traceparent());
         }

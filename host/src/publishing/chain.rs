@@ -20,6 +20,12 @@ pub enum ChainError {
     /// Nobody can tell how many.
     #[error("the attribute `{name}` is {0:?}, and a host writes nothing but decimal digits there", name = attribute::DEPTH)]
     NoDepth(String),
+    /// Nobody can tell how many events may come of it.
+    #[error(
+        "the attribute `{name}` is {0:?}, and a host writes nothing but decimal digits there",
+        name = attribute::DESCENDANTS
+    )]
+    NoDescendants(String),
 }
 
 /// How many handlers, one after the other, have led to an event: none where it has no attribute that says so.
@@ -33,6 +39,17 @@ pub(super) fn depth(event: &Event) -> Result<u32, ChainError> {
     }
 }
 
+/// How many events may come of an event, as its attribute says; none where there is no such attribute.
+pub(super) fn descendants(event: &Event) -> Result<u32, ChainError> {
+    match event.attributes.get(attribute::DESCENDANTS) {
+        None => Ok(0),
+        Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(text.parse().unwrap_or(u32::MAX))
+        }
+        Some(text) => Err(ChainError::NoDescendants(text.chars().take(QUOTED).collect())),
+    }
+}
+
 /// Judges whether an event may be handled, to which at most `max` handlers, one after the other, may have led.
 ///
 /// # Errors
@@ -40,7 +57,7 @@ pub(super) fn depth(event: &Event) -> Result<u32, ChainError> {
 pub fn check(event: &Event, max: u32) -> Result<(), ChainError> {
     match depth(event)? {
         depth if depth > max => Err(ChainError::TooDeep { depth, max }),
-        _ => Ok(()),
+        _ => descendants(event).map(drop),
     }
 }
 

@@ -54,6 +54,9 @@ impl Outbox {
         if self.publications.len() == MAX_EVENTS {
             return Err(Refused::TooManyEvents);
         }
+        if self.publications.len() >= cause.descendants() as usize {
+            return Err(Refused::TooManyDescendants);
+        }
         let draft = Publication::draft(new, cause)?;
         // Before anything is made of its data, of which a hostile handler could hand over too much again and again.
         let bytes = self.bytes.saturating_add(draft.size()?);
@@ -70,10 +73,14 @@ impl Outbox {
         Ok(id)
     }
 
-    /// What was put in, in this order.
+    /// What was put in, in this order. What may come of the cause beside is parted among them: so of one event from
+    /// outside there come no more than the operator allows, however its descendants spread.
     #[must_use]
     pub fn into_publications(self) -> Vec<Publication> {
-        self.publications
+        let count = u32::try_from(self.publications.len()).unwrap_or(u32::MAX);
+        let all = self.cause.as_ref().map_or(0, Cause::descendants);
+        let each = all.saturating_sub(count).checked_div(count).unwrap_or(0);
+        self.publications.into_iter().map(|publication| publication.with_descendants(each)).collect()
     }
 }
 

@@ -12,8 +12,8 @@ use super::cause::take_in;
 use super::{Cause, NewEvent, Refused};
 
 /// Attributes that a handler may give an event: as many as a message has room for, without the two signatures, the five
-/// fields that are attributes, and the three that say where it comes from.
-pub const MAX_ATTRIBUTES: usize = 90;
+/// fields that are attributes, and the four that say where it comes from.
+pub const MAX_ATTRIBUTES: usize = 89;
 
 /// Beginnings of attributes that are the host's or the broker's own, in lower case.
 const NOT_THEIRS: [&str; 2] = ["tidemill-", "goog"];
@@ -27,6 +27,12 @@ impl Publication {
     #[must_use]
     pub fn at(self, time: SystemTime) -> Event {
         Event { time, ..self.0 }
+    }
+
+    /// The same, of which so many events may come.
+    pub(super) fn with_descendants(mut self, descendants: u32) -> Self {
+        self.0.attributes.insert(attribute::DESCENDANTS.to_owned(), descendants.to_string());
+        self
     }
 
     /// The event, but for its time.

@@ -28,6 +28,12 @@ pub enum Refused {
     /// Too many events are published already.
     #[error("for one event {MAX_EVENTS} further ones may be published, and this is one more")]
     TooManyEvents,
+    /// Too many events have come of the first one of all.
+    #[error(
+        "no further event may come of the one that the first was published for: that is how the operator bounds all of \
+         them together (setting `max-descendants`)"
+    )]
+    TooManyDescendants,
     /// Too many bytes are published already.
     #[error("what is published for one event may have {MAX_BYTES} bytes together, and with this it has {0}")]
     TooManyBytes(usize),

@@ -15,6 +15,8 @@ pub struct Publishing {
     pub publisher: Option<Arc<dyn Publisher>>,
     /// How many handlers, one after the other, may have led to an event that is handled.
     pub max_chain: u32,
+    /// How many events may come of one from outside, all together.
+    pub max_descendants: u32,
     /// The wall clock.
     pub clock: fn() -> SystemTime,
 }

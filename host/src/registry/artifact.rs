@@ -58,13 +58,13 @@ impl Artifact {
         // The manifest first: it is judged in no time, and its mistakes are the more common ones.
         let offers = Offers { key_value: runtime.keeps(), publish: runtime.publishes() };
         let manifest = Manifest::parse(text, folder, terms)?.offered(offers)?;
-        let Manifest { name, events, deadline, grant, warnings } = manifest;
+        let Manifest { name, events, entitled, deadline, grant, warnings } = manifest;
         let component = runtime.load(&self.wasm, &grant)?;
         for warning in warnings {
             tracing::warn!(handler = name, "{warning}");
         }
         let manifest = text.into();
-        Ok(Arc::new(Handler { name, digest: self.digest(), events, deadline, grant, component, manifest }))
+        Ok(Arc::new(Handler { name, digest: self.digest(), events, entitled, deadline, grant, component, manifest }))
     }
 }
 
@@ -77,13 +77,13 @@ impl Handler {
     pub(super) fn with_values_now(&self, runtime: &Runtime, terms: &Terms) -> Result<Option<Self>, ArtifactError> {
         // Of a manifest without a name, the handler has the folder's.
         let manifest = Manifest::parse(&self.manifest, &self.name, terms)?;
-        let Manifest { name, events, deadline, grant, .. } = manifest;
+        let Manifest { name, events, entitled, deadline, grant, .. } = manifest;
         if grant.config == self.grant.config {
             return Ok(None);
         }
         let component = runtime.regrant(&self.component, &self.grant, &grant);
         let (digest, manifest) = (self.digest, Arc::clone(&self.manifest));
-        Ok(Some(Self { name, digest, events, deadline, grant, component, manifest }))
+        Ok(Some(Self { name, digest, events, entitled, deadline, grant, component, manifest }))
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Manifest {
     pub name: String,
     /// The event types that it serves, at least one.
     pub events: Vec<String>,
+    /// Whether a rule of the operator's for it alone says which these may be.
+    pub entitled: bool,
     /// How long one event may take.
     pub deadline: Duration,
     /// What it may have and do.
@@ -64,7 +66,7 @@ pub enum ManifestError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
-    name: Option<String>,
+    name: Option<Spanned<String>>,
     events: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     limits: LimitsText,
@@ -83,8 +85,18 @@ impl Manifest {
     pub fn parse(text: &str, folder: &str, terms: &Terms) -> Result<Self, ManifestError> {
         let mut problems = Problems::of(text);
         let text: Text = toml::from_str(text)?;
-        let name = text.name.unwrap_or_else(|| folder.to_owned());
-        if !is_name(&name) {
+        let name = folder.to_owned();
+        // What the operator grants and gives goes by the name, so it is the operator's to give too.
+        if let Some(own) = text.name.filter(|own| *own.get_ref() != name) {
+            let problem = format_args!(
+                "it says {:?}, and the handler is called {name:?} here, after its folder: call the folder so, or take the \
+                 line out",
+                own.get_ref()
+            );
+            problems.note_at(&own, "name", problem);
+            return Err(problems.into_error());
+        }
+        if !HandlerValues::is_handler(&name) {
             problems.note(
                 "name",
                 format_args!(
@@ -102,7 +114,15 @@ impl Manifest {
         let key_value = text.permissions.key_value(&allowance, &mut problems);
         let publish = text.permissions.publish(&allowance, &mut problems);
         problems.none()?;
-        Ok(Self { name, events, deadline, grant: Grant { limits, http, key_value, publish, config }, warnings })
+        let entitled = allowance.entitled();
+        Ok(Self {
+            name,
+            events,
+            entitled,
+            deadline,
+            grant: Grant { limits, http, key_value, publish, config },
+            warnings,
+        })
     }
 
     /// The same manifest, unless it asks for what the host doesn't have to offer.
@@ -135,7 +155,14 @@ fn events(
         let problem = "list at least one event type, such as [\"user.registered\"], none of them empty";
         problems.note_at(&listed, "events", problem);
     }
-    for event_type in listed.get_ref().iter().filter(|event_type| !allowance.serves(event_type.get_ref())) {
+    for event_type in listed.get_ref() {
+        if let Some(problem) = unnameable(event_type.get_ref()) {
+            problems.note_at(event_type, "events", problem);
+            continue;
+        }
+        if allowance.serves(event_type.get_ref()) {
+            continue;
+        }
         let problem = format_args!(
             "it asks to serve {:?}, and the operator's rules say which event types it may (setting `grants`): to allow \
              it, add the rule '{} events={}'",
@@ -148,8 +175,10 @@ fn events(
     listed.into_inner().into_iter().map(Spanned::into_inner).collect()
 }
 
-fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    // A variable of the environment is parted by what no name has; see `HandlerValues::variable`.
-    name.len() <= 63 && name.split('-').all(|part| !part.is_empty() && part.chars().all(plain))
+/// Why no rule of the operator's could name an event type, so that no manifest may either.
+pub(super) fn unnameable(event_type: &str) -> Option<String> {
+    let strange = |c: char| c.is_whitespace() || c.is_control() || c == ',' || c == '*';
+    event_type.contains(strange).then(|| {
+        format!("{event_type:?} is no event type that can be granted: it has no space, comma, `*` or control character")
+    })
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tidemill_events::limits::VALUE_BYTES;
 use toml::Spanned;
 
+use super::manifest::unnameable;
 use super::problem::Problems;
 use crate::config::Allowance;
 use crate::key_value::{Space, StoreName};
@@ -61,8 +62,11 @@ impl PermissionsText {
         let mut judge = |entry: &Spanned<String>| {
             let event_type = entry.get_ref();
             let problem = match event_type.len() {
+                _ if unnameable(event_type).is_some() => unnameable(event_type).unwrap_or_default(),
                 1..=VALUE_BYTES if allowance.publish(event_type) => return Some(event_type.clone()),
-                1..=VALUE_BYTES => ungranted(allowance, &format!("to publish {event_type:?}"), "publish", event_type),
+                1..=VALUE_BYTES => {
+                    ungranted(allowance, &format!("the right to publish {event_type:?}"), "publish", event_type)
+                }
                 length => format!("an event type has 1 to {VALUE_BYTES} bytes, and this has {length}"),
             };
             problems.note_at(entry, "permissions.publish", problem);

@@ -14,6 +14,8 @@ pub struct Handler {
     pub digest: Digest,
     /// The event types that it serves.
     pub events: Vec<String>,
+    /// Whether a rule of the operator's for it alone says which these may be.
+    pub entitled: bool,
     /// How long one event may take.
     pub deadline: Duration,
     /// What it may have and do.
@@ -50,31 +52,37 @@ impl Claim {
 impl Snapshot {
     /// The snapshot that follows `before`, and the claims that it could not meet.
     ///
-    /// Where two want the same name or event type, who has it keeps it: a newcomer takes nothing from what serves.
-    /// Where nobody has it, the first gets it: give them in an order that is the same on every host.
+    /// Where two want the same name or event type, who has it keeps it: a newcomer takes nothing from what serves. Where
+    /// several want an event type that nobody has, the one gets it to whom a rule of the operator's own gives it, and
+    /// otherwise nobody does: else whoever names a folder well would get at others' events with the next start.
     pub(super) fn after(before: &Self, claims: &[Claim]) -> (Self, Vec<Conflict>) {
         let (mut next, mut conflicts) = (Self::default(), Vec::new());
-        // The sorts are stable: among those who have nothing yet, the order stays as given.
+        // The sort is stable: among those who have nothing yet, the order stays as given.
         let mut names: Vec<_> = claims.iter().collect();
         names.sort_by_key(|claim| !claim.succeeds(before.handlers.get(&claim.handler.name)));
-        let mut types = Vec::new();
+        let mut types: BTreeMap<&String, Vec<&Claim>> = BTreeMap::new();
         for claim in names {
             let Handler { name, events, .. } = &*claim.handler;
             if next.handlers.contains_key(name) {
-                conflicts.push(Conflict::new("name", name, name, name));
+                conflicts.push(Conflict::taken("name", name, name, name));
             } else {
                 next.handlers.insert(name.clone(), Arc::clone(&claim.handler));
-                types.extend(events.iter().map(|event_type| (event_type, claim)));
+                events.iter().for_each(|event_type| types.entry(event_type).or_default().push(claim));
             }
         }
-        types.sort_by_key(|(event_type, claim)| !claim.succeeds(before.routes.get(*event_type)));
-        for (event_type, claim) in types {
-            match next.routes.get(event_type) {
-                None => _ = next.routes.insert(event_type.clone(), Arc::clone(&claim.handler)),
-                Some(owner) => {
-                    conflicts.push(Conflict::new("event type", event_type, &owner.name, &claim.handler.name));
-                }
-            }
+        for (event_type, mut claims) in types {
+            // One handler may list a type twice.
+            claims.dedup_by(|a, b| Arc::ptr_eq(&a.handler, &b.handler));
+            let Some(owner) = owner(before.routes.get(event_type), &claims) else {
+                let names: Vec<_> = claims.iter().map(|claim| claim.handler.name.as_str()).collect();
+                conflicts.push(Conflict::undecided(event_type, &names));
+                continue;
+            };
+            next.routes.insert(event_type.clone(), Arc::clone(&owner.handler));
+            let others = claims.iter().filter(|claim| !Arc::ptr_eq(&claim.handler, &owner.handler));
+            conflicts.extend(
+                others.map(|claim| Conflict::taken("event type", event_type, &owner.handler.name, &claim.handler.name)),
+            );
         }
         (next, conflicts)
     }
@@ -91,24 +99,41 @@ impl Snapshot {
     }
 }
 
+/// Which of several that want an event type gets it. `had` is who had it before.
+fn owner<'a>(had: Option<&Arc<Handler>>, claims: &[&'a Claim]) -> Option<&'a Claim> {
+    let only = |claims: Vec<&'a Claim>| match claims[..] {
+        [claim] => Some(claim),
+        _ => None,
+    };
+    let entitled = || claims.iter().copied().filter(|claim| claim.handler.entitled).collect();
+    let heir = claims.iter().copied().find(|claim| claim.succeeds(had));
+    heir.or_else(|| only(claims.to_vec())).or_else(|| only(entitled()))
+}
+
 /// Two handlers want the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the {claim} {value:?} is already the handler {owner:?}'s, so {refused:?} doesn't get it: change one handler.toml"
-)]
+#[error("{problem}")]
 pub(super) struct Conflict {
-    /// What kind of thing both want.
-    claim: &'static str,
-    /// What both want.
-    value: String,
-    /// Who has it.
-    owner: String,
-    /// Who doesn't.
+    problem: String,
+    /// Who doesn't have it.
     pub(super) refused: String,
 }
 
 impl Conflict {
-    fn new(claim: &'static str, value: &str, owner: &str, refused: &str) -> Self {
-        Self { claim, value: value.into(), owner: owner.into(), refused: refused.into() }
+    fn taken(claim: &str, value: &str, owner: &str, refused: &str) -> Self {
+        let problem = format!(
+            "the {claim} {value:?} is already the handler {owner:?}'s, so {refused:?} doesn't get it: change one \
+             handler.toml"
+        );
+        Self { problem, refused: refused.into() }
+    }
+
+    fn undecided(event_type: &str, names: &[&str]) -> Self {
+        let names = names.join(", ");
+        let problem = format!(
+            "the handlers {names} all want the event type {event_type:?}, so none of them gets it: change handler.toml \
+             of all but one, or say which by a rule of its own, 'HANDLER events={event_type}' (setting `grants`)"
+        );
+        Self { problem, refused: names }
     }
 }

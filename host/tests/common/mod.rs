@@ -128,6 +128,7 @@ pub fn config(handlers: &Path) -> Config {
             emulator: None,
             schemes: Schemes::Both,
             max_chain: 16,
+            max_descendants: 1000,
         },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },

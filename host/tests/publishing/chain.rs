@@ -90,13 +90,36 @@ async fn a_handler_that_calls_itself_ends_among_the_dead_letters() {
     assert_eq!(attribute(&stored, "event-id"), attribute(&all[4], "event-id"));
 }
 
+/// However its descendants spread, no more come of one event than the operator allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_events_come_of_one_and_no_more() {
+    const MOST: usize = 20;
+    let receiver = Receiver::start().await;
+    let host = host_with(&receiver, |config| config.publishing.max_descendants = MOST as u32).await;
+    // Each that comes wants three more, four times over: 120 in all.
+    let spread = (0..4).fold(json!({}), |data, _| json!({ "publish": [{ "type": "b", "data": data, "times": 3 }] }));
+    assert_eq!(host.post(&cause(&spread)).await.status, StatusCode::NO_CONTENT);
+    let all = relay(&host, &receiver).await;
+    let left = |envelope: &Envelope| attribute(envelope, "tidemill-descendants").parse::<usize>().unwrap();
+    assert_eq!(all[..3].iter().map(left).collect::<Vec<_>>(), [5, 5, 5]);
+    assert!(all.len() <= MOST && all.len() > MOST / 2, "{}", all.len());
+    assert!(all.iter().all(|envelope| left(envelope) < MOST));
+    // One event too many is refused, and the handler is told.
+    let answer = host.post(&cause(&json!({ "publish": vec![publish_b(json!({})); MOST + 1] }))).await;
+    assert!(
+        super::printed(&answer).iter().any(|line| line.contains("max-descendants")),
+        "{:?}",
+        super::printed(&answer)
+    );
+}
+
 /// No signature covers the depth. What is made of it by who has caught an event harms none that was handled, and keeps
 /// none from being handled that is yet to come.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_depth_takes_no_event_away() {
     let receiver = Receiver::start().await;
     let host = host(&receiver).await;
-    for (depth, code) in [("17", "chain-too-deep"), ("nonsense", "malformed-chain-depth")] {
+    for (depth, code) in [("17", "chain-too-deep"), ("nonsense", "malformed-chain")] {
         let cause = cause(&json!({ "publish": [] }));
         let mut forged = again(&cause, 1);
         forged.message.attributes.insert("tidemill-depth".into(), depth.into());

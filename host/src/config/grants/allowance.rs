@@ -53,6 +53,12 @@ impl<'a> Allowance<'a> {
         said.is_empty() || said.iter().any(|types| types.include(event_type))
     }
 
+    /// Whether a rule of its own says which event types it may serve.
+    #[must_use]
+    pub fn entitled(&self) -> bool {
+        self.own.iter().any(|rule| !rule.events.is_empty())
+    }
+
     /// The most that it may ask for: of each limit its own rules' word, else that of the rules for all.
     #[must_use]
     pub fn caps(&self) -> Caps {

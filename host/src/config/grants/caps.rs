@@ -3,6 +3,12 @@ use std::time::Duration;
 
 use super::super::{parse_bytes, parse_duration};
 
+/// The least that a manifest may ask for, and so the least that a rule may leave it: of time, of resources, and of bytes
+/// that are handed over or logged.
+pub(crate) const TIME: Duration = Duration::from_millis(1);
+pub(crate) const RESOURCES: usize = 10;
+pub(crate) const BYTES: usize = 1 << 10;
+
 /// The most that a rule lets a handler ask for, of each limit of `handler.toml`. `None`: the rule says nothing of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Caps {
@@ -32,14 +38,17 @@ impl Caps {
     pub(super) fn set(&mut self, name: &str, text: &str) -> Result<bool, String> {
         let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is no whole number"));
         match name {
-            "deadline" => self.deadline = Some(parse_duration(text)?),
-            "cpu" => self.cpu = Some(parse_duration(text)?),
+            "deadline" => self.deadline = Some(at_least(TIME, parse_duration(text)?)?),
+            "cpu" => self.cpu = Some(at_least(TIME, parse_duration(text)?)?),
             "memory" => self.memory = Some(parse_bytes(text)?),
             "table-entries" => self.table_entries = Some(number(text)?),
-            "resources" => self.resources = Some(number(text)?),
-            "host-calls" => self.host_calls = Some(text.parse().map_err(|_| format!("{text:?} is no whole number"))?),
-            "data" => self.data = Some(parse_bytes(text)?),
-            "log" => self.log = Some(parse_bytes(text)?),
+            "resources" => self.resources = Some(at_least(RESOURCES, number(text)?)?),
+            "host-calls" => {
+                let calls = text.parse().map_err(|_| format!("{text:?} is no whole number"))?;
+                self.host_calls = Some(at_least(1, calls)?);
+            }
+            "data" => self.data = Some(at_least(BYTES, parse_bytes(text)?)?),
+            "log" => self.log = Some(at_least(BYTES, parse_bytes(text)?)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -72,6 +81,14 @@ impl Caps {
             data: either(self.data, other.data, size),
             log: either(self.log, other.log, size),
         }
+    }
+}
+
+fn at_least<T: PartialOrd + fmt::Debug>(least: T, value: T) -> Result<T, String> {
+    if value < least {
+        Err(format!("{value:?} is less than a handler may ask for: give at least {least:?}"))
+    } else {
+        Ok(value)
     }
 }
 

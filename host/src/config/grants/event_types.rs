@@ -32,6 +32,9 @@ impl FromStr for EventTypes {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let form = match (text, text.strip_suffix(".*")) {
             ("", _) => return Err("it is no event type"),
+            _ if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',') => {
+                return Err("an event type that can be granted has no space, comma or control character");
+            }
             ("*", _) => Form::All,
             (_, Some(start)) if !start.is_empty() && !start.contains('*') => Form::Below(format!("{start}.")),
             _ if text.contains('*') => return Err("a `*` stands alone or behind the last dot, as in user.*"),

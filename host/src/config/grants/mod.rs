@@ -28,6 +28,11 @@ impl Grants {
         Self(vec![GrantRule::all()])
     }
 
+    /// The handlers that rules name.
+    pub fn handlers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|rule| rule.handler.as_deref())
+    }
+
     /// What the rules say of one handler.
     #[must_use]
     pub fn of<'a>(&'a self, handler: &'a str) -> Allowance<'a> {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::super::HandlerValues;
 use super::{Caps, EventTypes};
 use crate::outgoing::OriginPattern;
 
@@ -72,6 +73,9 @@ impl FromStr for GrantRule {
         if handler == "all" || handler.contains('=') {
             return Err(wrong(format!("it begins with {handler:?} in place of a handler")));
         }
+        if handler != "*" && !HandlerValues::is_handler(handler) {
+            return Err(wrong(format!("{handler:?} is no handler's name: a-z, 0-9 and single `-` between them")));
+        }
         let mut rule = Self { handler: (handler != "*").then(|| handler.to_owned()), ..Self::default() };
         words.try_for_each(|word| rule.take(word)).map_err(wrong)?;
         if (Self { handler: rule.handler.clone(), ..Self::default() }) == rule {
@@ -117,6 +121,11 @@ mod tests {
             ("all", "in place of a handler"),
             ("http=https://a.example.com", "in place of a handler"),
             ("mail", "doesn't say what"),
+            ("Mail_ all", "is no handler's name"),
+            ("mail all,", "\"all,\" is no KIND=VALUE"),
+            ("mail publish=a,* all", "no space, comma"),
+            ("mail deadline=0s", "at least 1ms"),
+            ("mail resources=9", "at least 10"),
             ("mail http", "\"http\" is no KIND=VALUE"),
             ("mail http=*", "neither https:// nor http://"),
             ("mail htpp=https://a.example.com", "no such kind"),

@@ -25,7 +25,7 @@ fn received(id: &str, attributes: &[(&str, &str)]) -> Received {
 
 fn outbox_for(received: &Received, handler: &str) -> Outbox {
     let granted = ["mail.sent", "mail.lost"].map(str::to_owned).to_vec();
-    Outbox::new(granted, Some(Cause::of(received, handler, None)))
+    Outbox::new(granted, Some(Cause::of(received, handler, None, 1000)))
 }
 
 fn outbox() -> Outbox {
@@ -51,7 +51,12 @@ fn the_same_run_again_publishes_under_the_same_ids() {
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 4, "each is an event of its own: {ids:?}");
     // Neither the trace nor the depth, which nobody signs, makes another event of it.
     let trace = TraceContext::from_traceparent(TRACE);
-    let cause = Cause::of(&received("e1", &[(attribute::DEPTH, "3")]), "mail", trace.as_ref());
+    let cause = Cause::of(
+        &received("e1", &[(attribute::DEPTH, "3"), (attribute::DESCENDANTS, "7")]),
+        "mail",
+        trace.as_ref(),
+        1000,
+    );
     assert_eq!(Outbox::new(vec!["mail.sent".into()], Some(cause)).put(new("a")).as_ref(), Ok(&ids[0]));
     for id in ids {
         let id: uuid::Uuid = id.parse().unwrap();
@@ -96,19 +101,43 @@ fn an_id_is_the_same_in_every_version() {
 #[test]
 fn an_event_says_where_it_comes_from() {
     let one = |received: &Received, trace: Option<&TraceContext>| {
-        let mut outbox = Outbox::new(vec!["mail.sent".into()], Some(Cause::of(received, "mail", trace)));
+        let mut outbox = Outbox::new(vec!["mail.sent".into()], Some(Cause::of(received, "mail", trace, 1000)));
         outbox.put(new("a")).unwrap();
         outbox.into_publications().remove(0).at(UNIX_EPOCH).attributes
     };
     let delivery = TraceContext::from_traceparent(&TRACE.replace("-01", "-00"));
-    let own = received("e1", &[(attribute::TRACEPARENT, TRACE), (attribute::DEPTH, "3")]);
+    let own =
+        received("e1", &[(attribute::TRACEPARENT, TRACE), (attribute::DEPTH, "3"), (attribute::DESCENDANTS, "7")]);
     let marked = one(&own, delivery.as_ref());
     assert_eq!((&*marked[attribute::CAUSE], &*marked[attribute::DEPTH]), ("e1", "4"));
+    assert_eq!(marked[attribute::DESCENDANTS], "6");
     assert_eq!(marked[attribute::TRACEPARENT], TRACE, "the event's own trace goes before that of its delivery");
     let plain = one(&received("e1", &[]), delivery.as_ref());
     assert_eq!((&*plain[attribute::DEPTH], &plain[attribute::TRACEPARENT][53..]), ("1", "00"));
+    assert_eq!(plain[attribute::DESCENDANTS], "999");
     let nonsense = one(&received("e1", &[(attribute::TRACEPARENT, "nonsense")]), None);
     assert!(!nonsense.contains_key(attribute::TRACEPARENT), "{nonsense:?}");
+}
+
+#[test]
+fn what_may_come_of_an_event_is_parted_among_what_it_publishes() {
+    let left = |own: &[(&str, &str)], count: usize| {
+        let cause = Cause::of(&received("e1", own), "mail", None, 10);
+        let mut outbox = Outbox::new(vec!["mail.sent".into()], Some(cause));
+        let put: Vec<_> = (0..count).map(|_| outbox.put(new("a"))).collect();
+        assert!(put.iter().all(|put| put.is_ok() || *put == Err(Refused::TooManyDescendants)));
+        let publications = outbox.into_publications().into_iter();
+        publications.map(|one| one.event().attributes[attribute::DESCENDANTS].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&[], 1), ["9"]);
+    assert_eq!(left(&[], 4), ["1"; 4]);
+    assert_eq!(left(&[], 11), ["0"; 10]);
+    let within = |text: &'static str| [(attribute::DEPTH, "1"), (attribute::DESCENDANTS, text)];
+    assert_eq!(left(&within("5"), 2), ["1"; 2]);
+    assert_eq!(left(&within("0"), 1), [""; 0]);
+    // Nobody gives himself more than this operator allows, and who has lost the mark has nothing.
+    assert_eq!(left(&within("99"), 1), ["9"]);
+    assert_eq!(left(&[(attribute::DEPTH, "1")], 1), [""; 0]);
 }
 
 #[test]
@@ -141,7 +170,7 @@ fn a_handler_may_use_all_of_its_attributes() {
     };
     outbox_for(&traced, "mail").put(full).unwrap();
     let more = NewEvent { attributes: [all, attributes(&[("more", "")])].concat(), ..new("a") };
-    assert_eq!(outbox().put(more), Err(Refused::TooManyAttributes(91)));
+    assert_eq!(outbox().put(more), Err(Refused::TooManyAttributes(90)));
 }
 
 #[test]

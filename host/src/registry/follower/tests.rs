@@ -17,11 +17,15 @@ struct Looks {
 
 impl Looks {
     fn new() -> Self {
+        Self::granting(Grants::all())
+    }
+
+    fn granting(grants: Grants) -> Self {
         let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
         let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 64 << 20, outgoing }).unwrap();
         let quota = Quota { deadline: std::time::Duration::from_secs(10), memory: 64 << 20 };
         let registry = Arc::new(Registry::default());
-        let terms = Terms { values: HandlerValues::default(), quota, grants: Grants::all() };
+        let terms = Terms { values: HandlerValues::default(), quota, grants };
         let loader = Loader { runtime, terms };
         let follower = Follower::new(Arc::clone(&registry), loader);
         Self { dir: tempfile::tempdir().unwrap(), follower, registry }
@@ -136,4 +140,29 @@ fn what_cannot_be_looked_at_serves_on() {
         looks.follower.apply(BTreeMap::from([(looks.dir.path().join("one"), Err(error))]), false);
     }
     assert_eq!(looks.server("a").as_deref(), Some("one"));
+}
+
+/// Else a newcomer's folder would only have to be found first after a restart.
+#[test]
+fn what_several_want_at_the_start_is_whose_it_is_by_a_rule_or_nobodys() {
+    let same = "events = [\"same\"]";
+    let start = |rules: &[&str]| {
+        let mut looks = Looks::granting(Grants::new(rules.iter().map(|rule| rule.parse().unwrap()).collect()));
+        looks.install("a-new", same);
+        looks.install("victim", same);
+        looks.follower.apply(folder::scan(looks.dir.path()).unwrap(), true);
+        looks
+    };
+    let looks = start(&["* events=*"]);
+    assert_eq!((looks.server("same"), looks.follower.conflicts.len()), (None, 1));
+    let told = looks.follower.conflicts[0].to_string();
+    assert!(told.contains("a-new, victim all want the event type \"same\""), "{told}");
+    let mut looks = start(&["victim events=same"]);
+    assert_eq!(looks.server("same").as_deref(), Some("victim"));
+    assert_eq!(looks.follower.conflicts.len(), 1);
+    // Who has it keeps it, also against one that has a rule by then: nothing is taken from what serves.
+    fs::remove_dir_all(looks.dir.path().join("victim")).unwrap();
+    looks.look_twice();
+    assert_eq!(looks.server("same").as_deref(), Some("a-new"));
+    assert_eq!(start(&["victim events=same", "a-new events=same"]).server("same"), None);
 }

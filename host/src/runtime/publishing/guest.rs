@@ -53,7 +53,7 @@ impl From<Refused> for publisher::Refusal {
         let reason = refused.to_string();
         match refused {
             Refused::NotGranted(_) => Self::NotGranted(reason),
-            Refused::TooManyEvents | Refused::TooManyBytes(_) => Self::TooMany(reason),
+            Refused::TooManyEvents | Refused::TooManyDescendants | Refused::TooManyBytes(_) => Self::TooMany(reason),
             Refused::Unpublishable(_)
             | Refused::Reserved(_)
             | Refused::Repeated(_)
