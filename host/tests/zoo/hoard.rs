@@ -33,7 +33,7 @@ pub(crate) fn fill_all_slots(runtime: &Runtime, executor: &tokio::runtime::Runti
             let (hoarder, grant, full) = (hoarder.clone(), grant.clone(), Arc::clone(&full));
             hoarders.spawn(async move {
                 let received = Received::unverified(common::event("zoo", b"{}"), common::delivery());
-                hoarder.invoke(&received, None, &grant, Duration::from_secs(60), &common::surroundings(full)).await
+                hoarder.invoke(&received, None, &grant, Duration::from_secs(600), &common::surroundings(full)).await
             });
         }
         tokio::select! {
