@@ -5,6 +5,7 @@
 //! back up; `tests/rooms.rs` holds that.
 
 pub mod app;
+pub mod artifact;
 pub mod auth;
 pub mod config;
 pub mod dead_letter;
@@ -23,4 +24,5 @@ pub mod runtime;
 pub mod scrape;
 pub mod serve;
 pub mod server;
+pub mod store;
 pub mod telemetry;

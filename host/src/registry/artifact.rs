@@ -1,24 +1,9 @@
-use std::fmt;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::{Handler, Manifest, ManifestError};
+use crate::artifact::Artifact;
 use crate::config::{HandlerValueError, Offers, Terms};
 use crate::runtime::{LoadError, Runtime};
-
-/// The bytes of a handler and of its manifest.
-#[derive(Debug, Clone)]
-pub struct Artifact {
-    /// `handler.toml`.
-    pub manifest: Vec<u8>,
-    /// `handler.wasm`.
-    pub wasm: Vec<u8>,
-}
-
-/// The name of an artifact: SHA-256 over manifest and component, each with its length (8 bytes, little-endian) before it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
 
 /// Why an artifact can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +20,6 @@ pub enum ArtifactError {
 }
 
 impl Artifact {
-    /// Its digest.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
-        for part in [&self.manifest, &self.wasm] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        Digest(hash.finalize().into())
-    }
-
     /// Compiles it into a handler, if the operator's terms allow what it asks for. `folder` names it where its manifest
     /// doesn't.
     ///
@@ -91,17 +65,5 @@ impl ArtifactError {
     /// Whether it is a file outside of the artifact that is wrong, so that the same artifact may be right later.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Manifest(ManifestError::Value { error: HandlerValueError::File { .. }, .. }))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

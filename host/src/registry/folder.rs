@@ -8,17 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::Artifact;
+use crate::artifact::{Artifact, MAX_COMPONENT, MAX_MANIFEST};
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "handler.toml";
 /// The component's file name.
 pub(super) const COMPONENT: &str = "handler.wasm";
-
-/// The longest manifest that is read, in bytes.
-const MAX_MANIFEST: u64 = 1 << 20;
-/// The longest component that is read, in bytes.
-const MAX_COMPONENT: u64 = 256 << 20;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use artifact::{Artifact, ArtifactError, Digest};
+pub use crate::artifact::{Artifact, Digest};
+pub use artifact::ArtifactError;
 pub use install::install;
 pub use manifest::{Manifest, ManifestError};
 pub use problem::FieldProblem;

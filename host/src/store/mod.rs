@@ -1,0 +1,102 @@
+//! Where artifacts and releases live: a folder or a bucket, which hosts follow and commands change.
+//!
+//! ```text
+//! artifacts/HEX/handler.wasm       by digest; written once
+//! artifacts/HEX/handler.toml       written after the component, so where it is the artifact is whole
+//! releases/0000000042.json         a [`Release`]; written once
+//! live.json                        {"release": 42}: the one object that changes, by compare-and-swap
+//! hosts/ID.json                    what a host says of itself, a [`Report`]
+//! ```
+//!
+//! A release is written before it is made live, so nobody ever sees half of one. Of two writers who have seen the same
+//! live release one wins; the other is told what is live now, and its release, which never was, stays as a number that
+//! is passed over.
+
+mod artifacts;
+mod error;
+mod folder;
+mod live;
+mod open;
+mod release;
+mod report;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+pub use error::StoreError;
+pub use live::{Live, Look};
+pub use open::{StoreUrl, StoreUrlError};
+pub use release::{Action, Canary, Release, ReleaseNumber, Served};
+pub use report::Report;
+
+use folder::Folder;
+
+/// A store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// What everything is below.
+    root: Path,
+    /// Where it is a folder: a file system has no compare-and-swap of its own.
+    folder: Option<Folder>,
+    /// As people are told of it.
+    name: Arc<str>,
+}
+
+impl Store {
+    fn path(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.root))
+    }
+
+    /// The bytes of an object, at most `limit` of them. `None` where there is no such object.
+    async fn read(&self, name: &str, limit: u64) -> Result<Option<Bytes>, StoreError> {
+        match self.objects.get_opts(&self.path(name), GetOptions::default()).await {
+            Ok(found) if found.meta.size > limit => {
+                Err(self.spoilt(name, format_args!("it has {} bytes; at most {limit} are read", found.meta.size)))
+            }
+            Ok(found) => found.bytes().await.map(Some).map_err(|error| self.away("reading", name, error)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.away("reading", name, error)),
+        }
+    }
+
+    /// Writes an object that is never changed, and says whether it is new: where it was there already, it stays.
+    async fn create(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.objects.put_opts(&self.path(name), bytes.into(), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(self.away("writing", name, error)),
+        }
+    }
+
+    /// Writes an object in the place of any other.
+    async fn write(&self, name: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let written = self.objects.put(&self.path(name), PutPayload::from(bytes)).await;
+        written.map(drop).map_err(|error| self.away("writing", name, error))
+    }
+
+    fn away(&self, doing: &'static str, object: &str, source: object_store::Error) -> StoreError {
+        StoreError::Away { store: Arc::clone(&self.name), doing, object: object.to_owned(), source }
+    }
+
+    fn spoilt(&self, object: &str, problem: impl fmt::Display) -> StoreError {
+        StoreError::Spoilt { store: Arc::clone(&self.name), object: object.to_owned(), problem: problem.to_string() }
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,144 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use object_store::aws::AmazonS3Builder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, RetryConfig};
+
+use super::folder::Folder;
+use super::{Store, StoreError};
+
+/// The name of a store that people write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    place: Place,
+    prefix: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Folder(PathBuf),
+    Gcs { bucket: String },
+    S3 { bucket: String },
+}
+
+/// A text names no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it names no store: write a folder's path, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX")]
+pub struct StoreUrlError;
+
+impl FromStr for StoreUrl {
+    type Err = StoreUrlError;
+
+    /// Reads `gs://BUCKET[/PREFIX]`, `s3://BUCKET[/PREFIX]`, `file:PATH`, or a path.
+    fn from_str(text: &str) -> Result<Self, StoreUrlError> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let path = text.strip_prefix("file:").unwrap_or(text);
+            let place = Place::Folder(path.into());
+            return if path.is_empty() { Err(StoreUrlError) } else { Ok(Self { place, prefix: String::new() }) };
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if bucket.is_empty() || !bucket.chars().all(plain) || prefix.contains(['?', '#']) {
+            return Err(StoreUrlError);
+        }
+        let bucket = bucket.to_owned();
+        let place = match scheme {
+            "gs" => Place::Gcs { bucket },
+            "s3" => Place::S3 { bucket },
+            _ => return Err(StoreUrlError),
+        };
+        Ok(Self { place, prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Folder(path) => return write!(f, "{}", path.display()),
+            Place::Gcs { bucket } => write!(f, "gs://{bucket}")?,
+            Place::S3 { bucket } => write!(f, "s3://{bucket}")?,
+        }
+        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+    }
+}
+
+impl Store {
+    /// Opens a store. `variables` are those of the environment: a bucket's credentials and endpoint are in the ones that
+    /// begin with `AWS_` and `GOOGLE_`. Nothing is asked yet; a folder is made where there is none.
+    ///
+    /// # Errors
+    /// Where the folder can't be made, or the variables make no sense.
+    pub fn open(url: &StoreUrl, variables: &[(String, String)]) -> Result<Self, StoreError> {
+        let name: Arc<str> = url.to_string().into();
+        // The client brings no provider of its own, so that there is one for the process. If there is one already, it stays.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let away =
+            |source| StoreError::Away { store: Arc::clone(&name), doing: "opening", object: name.to_string(), source };
+        // A host goes on serving without its store, and asks again soon; a command has somebody who waits.
+        let retry =
+            RetryConfig { max_retries: 3, retry_timeout: std::time::Duration::from_secs(20), ..RetryConfig::default() };
+        let (objects, folder): (Arc<dyn ObjectStore>, _) = match &url.place {
+            Place::Folder(path) => {
+                let made = std::fs::create_dir_all(path)
+                    .map_err(|source| object_store::Error::Generic { store: "LocalFileSystem", source: source.into() });
+                made.map_err(away)?;
+                let objects = LocalFileSystem::new_with_prefix(path).map_err(away)?;
+                (Arc::new(objects.with_automatic_cleanup(false)), Some(Folder::new(path.join(".live.lock"))))
+            }
+            Place::Gcs { bucket } => {
+                let builder = variables.iter().fold(
+                    GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(retry),
+                    |builder, (name, value)| match name.to_ascii_lowercase().parse() {
+                        Ok(key) if name.starts_with("GOOGLE_") => builder.with_config(key, value),
+                        _ => builder,
+                    },
+                );
+                (Arc::new(builder.build().map_err(away)?), None)
+            }
+            Place::S3 { bucket } => {
+                let builder = variables.iter().fold(
+                    AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retry),
+                    |builder, (name, value)| match name.to_ascii_lowercase().parse() {
+                        Ok(key) if name.starts_with("AWS_") => builder.with_config(key, value),
+                        _ => builder,
+                    },
+                );
+                (Arc::new(builder.build().map_err(away)?), None)
+            }
+        };
+        Ok(Self { objects, root: Path::from(url.prefix.as_str()), folder, name })
+    }
+
+    /// A store in memory, for tests and trials.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        Self { objects, root: Path::default(), folder: None, name: "in memory".into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_by_a_url_or_a_path() {
+        for (text, shown) in [
+            ("gs://bucket", "gs://bucket"),
+            ("s3://my-bucket/a/b/", "s3://my-bucket/a/b"),
+            ("./store", "./store"),
+            ("file:/var/lib/store", "/var/lib/store"),
+        ] {
+            assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), shown);
+        }
+        for text in ["", "file:", "gs://", "s3:///a", "http://bucket", "az://bucket", "s3://u:p@bucket", "s3://b/a?x=1"]
+        {
+            assert_eq!(text.parse::<StoreUrl>(), Err(StoreUrlError), "{text}");
+        }
+    }
+}
