@@ -9,9 +9,10 @@ use tidemill_events::Verifier;
 use tidemill_publisher::PubSubError;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
 use crate::auth::AuthSetupError;
-use crate::config::{Config, PublishingConfig, VerifyConfig};
+use crate::config::{Config, HandlerSource, PublishingConfig, StoreConfig, VerifyConfig};
 use crate::dead_letter::DeadLetterError;
 use crate::dedup::DedupError;
 use crate::dispatch::Dispatcher;
@@ -21,9 +22,10 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::publishing::Publishing;
-use crate::registry::{FolderWatch, Registry, WatchError};
+use crate::registry::{FolderWatch, Registry, ReleaseWatch, Releases, WatchError};
 use crate::runtime::{LogLines, Runtime, RuntimeConfig, RuntimeError, Surroundings, ThisMachine};
 use crate::server::{self, Drained, ServerLimits};
+use crate::store::{Store, StoreError};
 
 /// A host, built and not yet serving.
 pub struct App {
@@ -31,8 +33,16 @@ pub struct App {
     registry: Arc<Registry>,
     limits: ServerLimits,
     metrics: Metrics,
-    _watch: FolderWatch,
+    watch: Watch,
     _following_keys: AbortOnDropHandle<()>,
+}
+
+/// What keeps the registry at what should be served, until it is dropped.
+enum Watch {
+    /// A folder of handlers.
+    Folder(#[expect(dead_code, reason = "it is held, and does the rest by itself")] FolderWatch),
+    /// A store of releases.
+    Releases(ReleaseWatch),
 }
 
 /// Why a host could not be built.
@@ -50,6 +60,9 @@ pub enum AppError {
     /// No handlers' folder.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// No store of releases.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No place for dead letters.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
@@ -126,14 +139,7 @@ impl App {
             head_timeout: config.body_timeout,
             grace: config.grace,
         };
-        Ok(Self {
-            ingress: Arc::new(ingress),
-            registry,
-            limits,
-            metrics,
-            _watch: watch,
-            _following_keys: following_keys,
-        })
+        Ok(Self { ingress: Arc::new(ingress), registry, limits, metrics, watch, _following_keys: following_keys })
     }
 
     /// Makes the engine, loads every handler that is there, and follows their folder from then on.
@@ -143,17 +149,28 @@ impl App {
         key_value: Option<Arc<dyn KeyValue>>,
         publishes: bool,
         registry: &Arc<Registry>,
-    ) -> Result<FolderWatch, AppError> {
+    ) -> Result<Watch, AppError> {
         let instances = u32::try_from(config.in_flight.events).unwrap_or(u32::MAX);
         let runtime =
             Runtime::new(&RuntimeConfig { max_instances: instances, max_memory: config.quota.memory, outgoing })?
                 .keeping(key_value)
                 .publishing(publishes);
         parts::tell_allocation(runtime.allocation());
-        let (handlers, watch_interval) = (config.handlers.clone(), config.watch_interval);
         let (terms, followed) = (config.terms(), Arc::clone(registry));
-        let start = move || FolderWatch::start(handlers, runtime, followed, terms, watch_interval);
-        let watch = tokio::task::spawn_blocking(start).await??;
+        let watch = match config.handlers.clone() {
+            HandlerSource::Folder(folder) => {
+                let interval = config.watch_interval;
+                let start = move || FolderWatch::start(folder, runtime, followed, terms, interval);
+                Watch::Folder(tokio::task::spawn_blocking(start).await??)
+            }
+            HandlerSource::Store(StoreConfig { url, variables, poll, cache }) => {
+                let store = Store::open(&url, &variables.0)?;
+                let host = Uuid::now_v7().to_string();
+                tracing::info!(host, "serving what is live in the store {store}");
+                let releases = Releases { store, cache, runtime, terms, poll, host, clock: wall_clock };
+                Watch::Releases(ReleaseWatch::start(releases, followed).await.map_err(WatchError::Thread)?)
+            }
+        };
         let snapshot = registry.snapshot();
         for name in config.handler_values.handlers() {
             if !snapshot.handlers().any(|handler| handler.name == name) {
@@ -198,6 +215,9 @@ impl App {
             move |request| Arc::clone(&ingress).answer(request)
         };
         let drained = server::serve(listener, self.limits, answer, shutdown, self.ingress.finished()).await;
+        if let Watch::Releases(releases) = self.watch {
+            releases.stop().await;
+        }
         match drained {
             Drained::Fully => tracing::info!("every delivery has its answer; ending"),
             Drained::Cut(connections) => tracing::error!(

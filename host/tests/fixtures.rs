@@ -22,7 +22,7 @@ foreach_fixture!(assert_test_exists);
 
 async fn host() -> TestHost {
     TestHost::start_with(&[], |config| {
-        config.handlers = FIXTURES.into();
+        config.handlers = tidemill_host::config::HandlerSource::Folder(FIXTURES.into());
         // Nobody is there.
         config.publishing.target = PublishTarget::Host("http://127.0.0.1:9/events".parse().unwrap());
     })

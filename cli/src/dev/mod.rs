@@ -17,7 +17,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use tidemill_dev::broker::{Broker, BrokerConfig};
 use tidemill_dev::sink::Sink;
 use tidemill_host::app::App;
-use tidemill_host::config::{Config, Sources, with_flags};
+use tidemill_host::config::{Config, HandlerSource, Sources, with_flags};
 use tidemill_host::serve::shutdown_signal;
 use tidemill_host::server::Drained;
 use tidemill_host::telemetry;
@@ -35,6 +35,8 @@ use workshop::Workshop;
 const SUBSCRIPTION: &str = "projects/dev/subscriptions/dev";
 /// The topic that the banner tells publishers to use. Any other works as well.
 const TOPIC: &str = "projects/dev/topics/events";
+/// Where built handlers are, in the folder for data.
+const BUILT: &str = "built";
 /// The key that events are signed with when no other is given: on one machine there is nobody to keep it from.
 const KEY: &str = "dev=dev";
 /// How many messages the sink keeps.
@@ -83,7 +85,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
     let path = |name: &str| PathBuf::from(flags.get_one::<String>(name).map(String::as_str).unwrap_or_default());
     let (dir, data) = (path("dir"), path("data"));
-    let built = data.join("built");
+    let built = data.join(BUILT);
     let mut sources = Sources::gather(flags, variables, &dir);
     sources.default_to("address", "127.0.0.1");
     sources.default_to("auth", "none");
@@ -101,7 +103,8 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("handlers", built.display().to_string());
     let config = Config::read(sources).map_err(Failure::misused)?;
     telemetry::init(&config.log);
-    let builds = config.handlers == built;
+    // A store's releases are not built here.
+    let builds = config.handlers == HandlerSource::Folder(built.clone());
     if builds {
         Project::find(&dir).map_err(Failure::misused)?;
     }
@@ -138,7 +141,7 @@ async fn run(
     let dead_letter = broker_config.dead_letter.clone();
     // It has one process at a time: from here on, DATA is this one's.
     let broker = Broker::open(broker_config)?;
-    let workshop = sources.map(|dir| Workshop::open(dir, config.handlers.clone())).transpose()?;
+    let workshop = sources.map(|dir| Workshop::open(dir, data.join(BUILT))).transpose()?;
     // It listens on every address where it is told to, and is reached at one.
     let sink_address = reachable(sink_address);
     // No event of this machine's goes to a topic of a cloud by accident.

@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 use super::settings::SETTINGS;
 use super::sources::Given;
-use super::{Problem, Problems, Setting, Sources};
+use super::{Problem, Problems, Setting, Sources, StoreVariables};
 
 /// Reads settings one by one and keeps what is wrong. `None` always comes with a problem.
 pub(super) struct Reader<'a> {
@@ -17,6 +17,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn on_cloud_run(&self) -> bool {
         self.sources.on_cloud_run
+    }
+
+    pub(super) fn store_variables(&self) -> StoreVariables {
+        self.sources.store_variables.clone()
     }
 
     /// What was read, unless anything is wrong.

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use super::file;
 use super::handler_values::{BETWEEN, Given as GivenValue, PREFIX};
 use super::settings::{PLATFORM_VARIABLES, SETTINGS};
-use super::{HandlerValues, Problem, Setting};
+use super::{HandlerValues, Problem, Setting, StoreVariables};
 
 /// Where configuration is looked for when nothing names a file.
 const DEFAULT_FILE: &str = "tidemill.toml";
@@ -23,6 +23,8 @@ pub struct Sources {
     pub(super) problems: Vec<Problem>,
     /// Variables that look like settings and are none.
     pub(super) unknown_variables: Vec<String>,
+    /// What a bucket is reached with.
+    pub(super) store_variables: StoreVariables,
     /// Whether this is a service of Cloud Run's.
     pub(super) on_cloud_run: bool,
 }
@@ -55,6 +57,7 @@ impl Sources {
         let variables: BTreeMap<String, String> =
             variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let mut sources = Self { on_cloud_run: variables.contains_key("K_SERVICE"), ..Self::default() };
+        sources.store_variables = StoreVariables::among(variables.iter());
         // The weakest first: what comes later takes its place.
         sources.take_file(named_file(flags, &variables), folder);
         sources.take_variables(&variables);

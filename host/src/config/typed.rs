@@ -1,11 +1,10 @@
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
 use super::{
-    AuthMode, DeadLetterConfig, DedupConfig, Grants, HandlerValues, InFlight, KeyValueConfig, KeysConfig, Problems,
-    PublishingConfig, Sources, VerifyConfig, bounds, parse_duration,
+    AuthMode, DeadLetterConfig, DedupConfig, Grants, HandlerSource, HandlerValues, InFlight, KeyValueConfig,
+    KeysConfig, Problems, PublishingConfig, Sources, VerifyConfig, bounds, parse_duration,
 };
 use crate::outgoing::OutgoingConfig;
 
@@ -14,8 +13,8 @@ use crate::outgoing::OutgoingConfig;
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The folder of handlers.
-    pub handlers: PathBuf,
+    /// Where handlers come from.
+    pub handlers: HandlerSource,
     /// How often the folder is looked at.
     pub watch_interval: Duration,
     /// Who may deliver.
@@ -107,7 +106,7 @@ impl Config {
         let address = reader.one("address", |text| {
             text.parse::<IpAddr>().map_err(|_| format!("{text:?} is no IP address; give one such as 0.0.0.0 or ::"))
         });
-        let handlers = reader.handlers();
+        let handlers = reader.handler_source();
         let watch_interval = reader.one("watch-interval", bounds::some_time);
         let auth = reader.auth(&mut warnings);
         let verify = reader.verify(auth.as_ref(), &mut warnings);

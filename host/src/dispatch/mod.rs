@@ -14,7 +14,7 @@ use crate::dead_letter::{Cause, DeadLetters, Letter};
 use crate::metrics::Metrics;
 use crate::outcome::{Case, Outcome, Refusal};
 use crate::publishing::{self, Publication, Publishing};
-use crate::registry::{Handler, Registry};
+use crate::registry::{Handler, Picked, Registry};
 use crate::runtime::Surroundings;
 use crate::telemetry::TraceContext;
 pub use once::Once;
@@ -116,53 +116,57 @@ impl Dispatcher {
 
     /// Takes one event to its outcome. `entry` is given up once the event has a place, which is another bound.
     pub async fn dispatch(&self, arrival: Arrival, entry: Entry) -> Dispatched {
+        self.registry.arrive();
         let live = self.registry.snapshot();
         let event = &arrival.received.event;
         let chain = publishing::check(event, self.publishing.max_chain);
-        let handler = live.route(&event.event_type).map(Arc::clone);
-        let outcome = match (chain, &handler) {
-            (Ok(()), Some(handler)) => self.handle(handler, live.handlers().len(), arrival, entry).await,
+        let picked = live.pick(&event.event_type, &event.id);
+        match (chain, picked) {
+            (Ok(()), Some(picked)) => {
+                let picked = picked.at_attempt(arrival.received.delivery.attempt);
+                self.handle(picked, live.handlers().len(), arrival, entry).await
+            }
             (Ok(()), None) => {
                 let outcome = self.unrouted(&arrival.received.event.event_type);
                 self.unhandled(outcome, arrival, entry).await
             }
             (Err(error), _) => self.unhandled(Outcome::Refused(error.into()), arrival, entry).await,
-        };
-        // Who was not run decided nothing.
-        let ran = !matches!(outcome, Outcome::Refused(_) | Outcome::Duplicate);
-        Dispatched { outcome, handler: handler.filter(|_| ran) }
+        }
     }
 
     /// Runs a handler, one of so many, on an event, if there is a place and it is the event's turn.
-    async fn handle(&self, handler: &Handler, handlers: usize, arrival: Arrival, entry: Entry) -> Outcome {
+    async fn handle(&self, picked: Picked, handlers: usize, arrival: Arrival, entry: Entry) -> Dispatched {
         let Arrival { received, sender, trace } = arrival;
         // A place is one of the engine's instance slots, so there is no queue that an event could die in unseen: the
         // broker, which keeps the event anyway, is told to come again.
-        let place = match self.places.take(&handler.name, handlers) {
+        let name = &picked.handler.name;
+        let place = match self.places.take(name, handlers) {
             Ok(place) => place,
-            Err(Full::All) => return Outcome::Refused(Refusal::Overloaded(self.in_flight.events)),
+            Err(Full::All) => return Refusal::Overloaded(self.in_flight.events).into(),
             Err(Full::Handler { in_flight }) => {
-                return Outcome::Refused(Refusal::HandlerOverloaded { handler: handler.name.clone(), in_flight });
+                return Refusal::HandlerOverloaded { handler: name.clone(), in_flight }.into();
             }
         };
         drop(entry);
         // After the place: an event that finds none was not attempted.
-        let publishes = !handler.grant.publish.is_empty();
-        let afterwards = if publishes { publishing::TIME_LIMIT } else { Duration::ZERO };
-        let turn = match self.once.begin(&once::key(&received), handler.deadline + afterwards).await {
+        let turn = match self.once.begin(&once::key(&received), picked.longest(publishing::TIME_LIMIT)).await {
             Ok(turn) => turn,
-            Err(outcome) => return outcome,
+            Err(outcome) => return Dispatched { outcome, handler: None },
         };
+        let attempt = received.delivery.attempt.or(turn.attempt());
+        let picked = picked.at_attempt(attempt);
+        let handler = &picked.handler;
+        let publishes = !handler.grant.publish.is_empty();
         let cause = publishes
             .then(|| publishing::Cause::of(&received, &handler.name, trace.as_ref(), self.publishing.max_descendants));
-        let (outcome, publications) = self.run(handler, &received, cause).await;
+        let (outcome, publications) = self.run(&picked, &received, cause).await;
         let outcome = self.publish(outcome, publications).await;
         // Only now, or events that wait to be sent could be any number.
         drop(place);
-        let case = self.case(sender, received.delivery.attempt.or(turn.attempt()));
+        let case = self.case(sender, attempt);
         let outcome = self.conclude(outcome, &case, Some(handler), || parcel(received)).await;
         self.once.end(turn, &outcome).await;
-        outcome
+        Dispatched { outcome, handler: Some(picked.handler) }
     }
 
     /// What becomes of a request that could not be taken.
@@ -185,15 +189,21 @@ impl Dispatcher {
 
     async fn run(
         &self,
-        handler: &Handler,
+        picked: &Picked,
         received: &Received,
         cause: Option<publishing::Cause>,
     ) -> (Outcome, Vec<Publication>) {
+        let handler = &picked.handler;
         let span = tracing::Span::current();
         span.record("handler", &handler.name);
         span.record("artifact", tracing::field::display(handler.digest));
         let ran = handler.component.invoke(received, cause, &handler.grant, handler.deadline, &self.surroundings).await;
         self.metrics.ran(&handler.name, &ran);
+        if let Some((trial, side)) = &picked.trial
+            && let Some(verdict) = trial.note(*side, &ran)
+        {
+            self.registry.dropped(verdict);
+        }
         span.record("run_us", u64::try_from(ran.elapsed.as_micros()).unwrap_or(u64::MAX));
         (Outcome::Ran(ran.ending), ran.publications)
     }
@@ -225,17 +235,17 @@ impl Dispatcher {
     }
 
     /// What becomes of an event for which no handler is run. It may have been handled before, by one that is gone.
-    async fn unhandled(&self, outcome: Outcome, arrival: Arrival, entry: Entry) -> Outcome {
+    async fn unhandled(&self, outcome: Outcome, arrival: Arrival, entry: Entry) -> Dispatched {
         let Arrival { received, sender, .. } = arrival;
         let turn = match self.once.begin(&once::key(&received), Duration::ZERO).await {
             Ok(turn) => turn,
-            Err(outcome) => return outcome,
+            Err(outcome) => return Dispatched { outcome, handler: None },
         };
         let case = self.case(sender, received.delivery.attempt);
         let outcome = self.conclude(outcome, &case, None, || parcel(received)).await;
         self.once.end(turn, &outcome).await;
         drop(entry);
-        outcome
+        Dispatched { outcome, handler: None }
     }
 
     fn case(&self, sender: Sender, attempt: Option<u32>) -> Case {

@@ -11,7 +11,8 @@ use crate::runtime::Runtime;
 /// How long values have to stay the same to count: a secret cut short is a secret that fits nothing.
 const SETTLING: Duration = Duration::from_millis(50);
 
-/// Makes handlers of folders.
+/// Makes handlers of artifacts.
+#[derive(Clone)]
 pub(super) struct Loader {
     pub(super) runtime: Runtime,
     pub(super) terms: Terms,
@@ -51,7 +52,7 @@ impl Loader {
 }
 
 /// A panic of the compiler's as an error: one component that upsets it must not end the swapping of all others.
-fn caught<T>(load: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn caught<T>(load: impl FnOnce() -> T) -> Result<T, String> {
     // Nothing that the loading could leave half changed is looked at afterwards: it makes a new handler or none.
     catch_unwind(AssertUnwindSafe(load)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

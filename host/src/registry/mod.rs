@@ -9,26 +9,38 @@ mod load;
 mod manifest;
 mod permissions;
 mod problem;
+mod releases;
 mod snapshot;
+mod trial;
 mod values;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 pub use crate::artifact::{Artifact, Digest};
 pub use artifact::ArtifactError;
 pub use install::install;
 pub use manifest::{Manifest, ManifestError};
 pub use problem::FieldProblem;
-pub use snapshot::{Handler, Snapshot};
+pub use releases::{ReleaseWatch, Releases};
+pub use snapshot::{Handler, Picked, Snapshot};
+pub use trial::{Side, Trial, Verdict};
 pub use watch::{FolderWatch, WatchError};
 
 /// The live snapshot. Who reads it keeps what was live then, whatever comes after; the last to let go frees it.
 #[derive(Debug, Default)]
 pub struct Registry {
     live: ArcSwap<Snapshot>,
+    /// Canaries that were dropped here, for who can have all hosts drop them.
+    verdicts: Mutex<Vec<Verdict>>,
+    /// Told whenever there is something to do before the next look at what should be live.
+    stirred: Notify,
+    /// When what should be live was last looked at, and after how long without a look that is to be done at once.
+    looked: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Registry {
@@ -42,6 +54,54 @@ impl Registry {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.live.load_full()
+    }
+
+    /// Sees to it, where an event is there, that what should be live is looked at soon if it wasn't for long: where the
+    /// processor stops between requests, a timer comes late. The event itself doesn't wait for it.
+    pub fn arrive(&self) {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|(at, stale_after)| at.elapsed() > stale_after) {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// From now on a look is due after so long without one.
+    fn stale_after(&self, time: Duration) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), time));
+    }
+
+    /// Notes a look.
+    fn looked(&self) {
+        if let Some((at, _)) = &mut *self.looked.lock().unwrap_or_else(PoisonError::into_inner) {
+            *at = Instant::now();
+        }
+    }
+
+    /// Waits until there is something to do before the next look.
+    async fn stirred(&self) {
+        self.stirred.notified().await;
+    }
+
+    /// The verdicts that nobody has acted on.
+    fn verdicts(&self) -> Vec<Verdict> {
+        std::mem::take(&mut self.verdicts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives back a verdict that could not be acted on.
+    fn undecided(&self, verdict: Verdict) {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
+    }
+
+    /// Notes that a canary was dropped.
+    pub fn dropped(&self, verdict: Verdict) {
+        tracing::error!(
+            handler = verdict.handler,
+            canary = %verdict.canary,
+            "the canary is dropped, its events go to the stable artifact: {}",
+            verdict.evidence
+        );
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
+        self.stirred.notify_one();
     }
 
     /// Makes another snapshot live, all its routes at once.

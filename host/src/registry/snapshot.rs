@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Digest;
+use super::trial::{Side, Trial};
 use crate::runtime::{Component, Grant};
 
 /// A handler, loaded and ready to run.
@@ -31,6 +32,41 @@ pub struct Handler {
 pub struct Snapshot {
     handlers: BTreeMap<String, Arc<Handler>>,
     routes: HashMap<String, Arc<Handler>>,
+    /// Canaries, by their handlers' names.
+    trials: BTreeMap<String, Arc<Trial>>,
+}
+
+/// Who is to handle an event.
+#[derive(Debug, Clone)]
+pub struct Picked {
+    /// The handler.
+    pub handler: Arc<Handler>,
+    /// Where two of its artifacts are compared: the trial, and which of them this is.
+    pub trial: Option<(Arc<Trial>, Side)>,
+    stable: Arc<Handler>,
+}
+
+impl Picked {
+    /// How long its event may take, whichever of the two runs in the end: its deadline, and `afterwards` where it may
+    /// publish.
+    #[must_use]
+    pub fn longest(&self, afterwards: Duration) -> Duration {
+        let of = |handler: &Handler| {
+            handler.deadline + if handler.grant.publish.is_empty() { Duration::ZERO } else { afterwards }
+        };
+        of(&self.handler).max(of(&self.stable))
+    }
+
+    /// The same for an attempt that is not the first: what a canary may have failed at goes to what is stable.
+    #[must_use]
+    pub fn at_attempt(self, attempt: Option<u32>) -> Self {
+        match self.trial {
+            Some((trial, Side::Canary)) if attempt.is_some_and(|attempt| attempt > 1) => {
+                Self { handler: Arc::clone(&self.stable), trial: Some((trial, Side::Stable)), stable: self.stable }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// A handler that wants to be in the next snapshot.
@@ -91,6 +127,47 @@ impl Snapshot {
     #[must_use]
     pub fn route(&self, event_type: &str) -> Option<&Arc<Handler>> {
         self.routes.get(event_type)
+    }
+
+    /// Who is to handle the event of this type and id, in its first attempt.
+    #[must_use]
+    pub fn pick(&self, event_type: &str, event_id: &str) -> Option<Picked> {
+        let stable = Arc::clone(self.route(event_type)?);
+        let Some(trial) = self.trials.get(&stable.name).filter(|trial| !trial.dropped()) else {
+            return Some(Picked { handler: Arc::clone(&stable), trial: None, stable });
+        };
+        // What the canary doesn't serve says nothing about it.
+        if !trial.canary.events.iter().any(|served| served == event_type) {
+            return Some(Picked { handler: Arc::clone(&stable), trial: None, stable });
+        }
+        let (handler, side) = if trial.chooses(event_id) {
+            (Arc::clone(&trial.canary), Side::Canary)
+        } else {
+            (Arc::clone(&stable), Side::Stable)
+        };
+        Some(Picked { handler, trial: Some((Arc::clone(trial), side)), stable })
+    }
+
+    /// The canaries on trial, by their handlers' names.
+    pub fn trials(&self) -> impl Iterator<Item = &Arc<Trial>> {
+        self.trials.values()
+    }
+
+    /// A snapshot of a release: its handlers and, of some, the canaries.
+    ///
+    /// # Errors
+    /// Where two want the same event type: the release is wrong, and is not taken in part.
+    pub(super) fn of_release(
+        handlers: impl IntoIterator<Item = Arc<Handler>>,
+        trials: impl IntoIterator<Item = Arc<Trial>>,
+    ) -> Result<Self, Conflict> {
+        let claims: Vec<_> = handlers.into_iter().map(|handler| Claim { handler, before: None }).collect();
+        let (mut snapshot, mut conflicts) = Self::after(&Self::default(), &claims);
+        if let Some(conflict) = conflicts.pop() {
+            return Err(conflict);
+        }
+        snapshot.trials = trials.into_iter().map(|trial| (trial.canary.name.clone(), trial)).collect();
+        Ok(snapshot)
     }
 
     /// The handlers, by name.

@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 
 /// How far the compiling thread steps back behind the serving ones (`nice`): on busy processors it gets a third of
 /// what one of them gets, so that events hardly notice, and a new version still doesn't wait for long.
-const NICENESS: i32 = 5;
+pub(super) const NICENESS: i32 = 5;
 
 /// Follows a folder of handlers, on a thread of its own, until it is dropped.
 ///

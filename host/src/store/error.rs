@@ -16,7 +16,7 @@ pub enum StoreError {
         /// With which object.
         object: String,
         /// The backend's word for it.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// An object is not what was written there.
     #[error(

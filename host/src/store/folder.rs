@@ -59,7 +59,7 @@ impl Folder {
             store: Arc::clone(&store.name),
             doing: "locking",
             object: self.lock.display().to_string(),
-            source: object_store::Error::Generic { store: "LocalFileSystem", source: source.into() },
+            source: Box::new(object_store::Error::Generic { store: "LocalFileSystem", source: source.into() }),
         })?;
         for _ in 0..TRIES {
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {

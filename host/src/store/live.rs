@@ -97,6 +97,19 @@ impl Store {
         Err(self.overtaken().await)
     }
 
+    /// Keeps a release that is another store's, under its number, and makes it what is live, whatever was: for a store
+    /// that has one writer.
+    ///
+    /// # Errors
+    /// Where the store can't be written to.
+    pub async fn keep_live(&self, release: &Release) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec_pretty(release).map_err(|error| self.spoilt("the release", error))?;
+        self.write(&file(release.number), bytes.into()).await?;
+        let bytes =
+            serde_json::to_vec(&Pointer { release: release.number }).map_err(|error| self.spoilt(LIVE, error))?;
+        self.write(LIVE, bytes.into()).await
+    }
+
     /// The releases that there are, the newest first, at most so many. Some were never live.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ impl Store {
     }
 
     fn away(&self, doing: &'static str, object: &str, source: object_store::Error) -> StoreError {
-        StoreError::Away { store: Arc::clone(&self.name), doing, object: object.to_owned(), source }
+        StoreError::Away { store: Arc::clone(&self.name), doing, object: object.to_owned(), source: source.into() }
     }
 
     fn spoilt(&self, object: &str, problem: impl fmt::Display) -> StoreError {

@@ -77,8 +77,12 @@ impl Store {
         let name: Arc<str> = url.to_string().into();
         // The client brings no provider of its own, so that there is one for the process. If there is one already, it stays.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let away =
-            |source| StoreError::Away { store: Arc::clone(&name), doing: "opening", object: name.to_string(), source };
+        let away = |source: object_store::Error| StoreError::Away {
+            store: Arc::clone(&name),
+            doing: "opening",
+            object: name.to_string(),
+            source: source.into(),
+        };
         // A host goes on serving without its store, and asks again soon; a command has somebody who waits.
         let retry =
             RetryConfig { max_retries: 3, retry_timeout: std::time::Duration::from_secs(20), ..RetryConfig::default() };
@@ -112,6 +116,14 @@ impl Store {
             }
         };
         Ok(Self { objects, root: Path::from(url.prefix.as_str()), folder, name })
+    }
+
+    /// A store in a folder, which is made where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn in_folder(folder: &std::path::Path) -> Result<Self, StoreError> {
+        Self::open(&StoreUrl { place: Place::Folder(folder.to_owned()), prefix: String::new() }, &[])
     }
 
     /// A store in memory, for tests and trials.

@@ -30,9 +30,9 @@ use tempfile::TempDir;
 use tidemill_events::{Delivery, Envelope, Event, Key, Message, Scheme, Schemes, Signer};
 use tidemill_host::app::App;
 use tidemill_host::config::{
-    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, Grants, HandlerValues, InFlight, KeyValueConfig,
-    KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, PublishTarget, PublishingConfig, Quota, Unavailable,
-    UnknownEventType, VerifyConfig,
+    AuthMode, Config, DeadLetterConfig, DedupConfig, DedupStoreConfig, Grants, HandlerSource, HandlerValues, InFlight,
+    KeyValueConfig, KeyValueStoreConfig, KeysConfig, LogConfig, LogFormat, PublishTarget, PublishingConfig, Quota,
+    Unavailable, UnknownEventType, VerifyConfig,
 };
 use tidemill_host::metrics::Metrics;
 use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
@@ -87,7 +87,7 @@ impl Answer {
 pub fn config(handlers: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
-        handlers: handlers.to_owned(),
+        handlers: HandlerSource::Folder(handlers.to_owned()),
         watch_interval: Duration::from_millis(20),
         auth: AuthMode::None,
         verify: VerifyConfig {

@@ -42,6 +42,31 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "store",
+        flag: "store",
+        variable: "TIDEMILL_STORE",
+        value: "DIR|URL",
+        help: "Store of releases, in the place of a folder of handlers: a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX",
+        ..PLAIN
+    },
+    Setting {
+        name: "store-poll",
+        flag: "store-poll",
+        variable: "TIDEMILL_STORE_POLL",
+        value: "TIME",
+        default: Some("2s"),
+        help: "How often the store is asked which release is live",
+        ..PLAIN
+    },
+    Setting {
+        name: "store-cache",
+        flag: "store-cache",
+        variable: "TIDEMILL_STORE_CACHE",
+        value: "DIR",
+        help: "Folder that the live release is kept in, for a start while the store is away",
+        ..PLAIN
+    },
+    Setting {
         name: "watch-interval",
         flag: "watch-interval",
         variable: "TIDEMILL_WATCH_INTERVAL",

@@ -1,0 +1,29 @@
+//! The live release, kept in a folder of this machine: a store like any other, with one release in it.
+
+use std::path::Path;
+
+use crate::store::{Look, Release, Store, StoreError};
+
+/// Keeps a release and all that it needs in the cache, and makes it what is live there.
+pub(super) async fn keep(folder: &Path, release: &Release, from: &Store) -> Result<(), StoreError> {
+    let cache = open(folder)?;
+    for (_, digest) in release.artifacts() {
+        if cache.artifact(digest).await.is_err() {
+            cache.put_artifact(&from.artifact(digest).await?).await?;
+        }
+    }
+    cache.keep_live(release).await
+}
+
+/// The release that was kept last, and the store that has its artifacts.
+pub(super) async fn kept(folder: &Path) -> Result<Option<(Release, Store)>, StoreError> {
+    let cache = open(folder)?;
+    match cache.look(None).await? {
+        Look::Live(live) => Ok(Some((cache.release(live.release).await?, cache))),
+        Look::Empty | Look::Same => Ok(None),
+    }
+}
+
+fn open(folder: &Path) -> Result<Store, StoreError> {
+    Store::in_folder(folder)
+}

@@ -1,0 +1,18 @@
+//! Hosts that follow one store: what is live there is served at each, whole, or what was served before is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod canary;
+#[path = "../common/mod.rs"]
+mod common;
+mod followed;
+#[path = "../store/servers.rs"]
+mod servers;
+mod stand;
+mod swaps;
+mod trouble;
