@@ -8,6 +8,7 @@ mod input;
 mod invoke;
 mod output;
 mod publish;
+mod release;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,12 @@ fn main() -> ExitCode {
         Some(("invoke", flags)) => invoke::main(flags, variables),
         Some(("grants", flags)) => grants::main(flags, variables),
         Some(("publish", flags)) => publish::main(flags, &variables),
+        Some(("deploy", flags)) => release::main(flags, variables, release::deploy::run),
+        Some(("promote", flags)) => release::main(flags, variables, release::promote::run),
+        Some(("rollback", flags)) => release::main(flags, variables, release::rollback::run),
+        Some(("remove", flags)) => release::main(flags, variables, release::remove::run),
+        Some(("releases", flags)) => release::main(flags, variables, release::releases::run),
+        Some(("status", flags)) => release::main(flags, variables, release::status::run),
         // Clap asks for a subcommand and knows no others.
         _ => Ok(ExitCode::SUCCESS),
     };
@@ -51,6 +58,12 @@ fn command() -> Command {
         .subcommand(invoke::command())
         .subcommand(grants::command())
         .subcommand(publish::command())
+        .subcommand(release::deploy::command())
+        .subcommand(release::promote::command())
+        .subcommand(release::rollback::command())
+        .subcommand(release::remove::command())
+        .subcommand(release::releases::command())
+        .subcommand(release::status::command())
 }
 
 /// The flag `--output json`, for commands that print data.

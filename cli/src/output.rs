@@ -9,6 +9,11 @@ pub(crate) fn say(line: impl Display) {
     _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Writes a line of how far it is to standard error, so that what is printed there is no part of the result.
+pub(crate) fn progress(line: impl Display) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// A text of a guest's, such that it can't move the cursor or change the terminal: control characters are escaped.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() && c != '\t' { c.escape_default().collect() } else { String::from(c) };

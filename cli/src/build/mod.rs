@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
 use tidemill_host::key_value::MemoryStore;
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
-use tidemill_host::registry::{Artifact, ArtifactError, Digest, ManifestError, install};
+use tidemill_host::registry::{Artifact, ArtifactError, Digest, Handler, ManifestError, install};
 use tidemill_host::runtime::{Runtime, RuntimeConfig};
 
 pub(crate) use project::Project;
@@ -116,25 +116,33 @@ pub(crate) async fn build(project: &Project, checker: &Runtime) -> anyhow::Resul
     Ok((artifact, digest))
 }
 
-/// The same judgement that a host passes, apart from values that only the operator has.
 fn check(project: &Project, artifact: &Artifact, checker: &Runtime) -> anyhow::Result<()> {
-    let terms = terms(HandlerValues::default());
-    let load = |artifact: &Artifact| artifact.load(checker, &project.name, &terms).map(drop);
-    let loaded = match load(artifact) {
-        Err(ArtifactError::Manifest(ManifestError::Missing { .. })) => load(&with_values(artifact)?),
-        loaded => loaded,
-    };
-    loaded.map_err(|error| anyhow::anyhow!("{}: {error}", project.folder.display()))
+    let judged = judge(artifact, &project.name, checker);
+    judged.map(drop).map_err(|error| anyhow::anyhow!("{}: {error}", project.folder.display()))
 }
 
-/// The artifact with a value wherever its manifest leaves one to the operator: a URL, since an origin may hang on it.
-fn with_values(artifact: &Artifact) -> anyhow::Result<Artifact> {
-    let mut manifest: toml::Table = std::str::from_utf8(&artifact.manifest)?.parse()?;
+/// The same judgement that a host passes, apart from values that only the operator has. `folder` names the handler where
+/// its manifest doesn't.
+pub(crate) fn judge(artifact: &Artifact, folder: &str, checker: &Runtime) -> anyhow::Result<Arc<Handler>> {
+    let terms = terms(HandlerValues::default());
+    match artifact.load(checker, folder, &terms) {
+        Err(ArtifactError::Manifest(ManifestError::Missing { .. })) => {
+            let manifest = with_values(&artifact.manifest)?;
+            let artifact = Artifact { manifest, wasm: artifact.wasm.clone() };
+            Ok(artifact.load(checker, folder, &terms)?)
+        }
+        loaded => Ok(loaded?),
+    }
+}
+
+/// The manifest with a value wherever it leaves one to the operator: a URL, since an origin may hang on it.
+pub(crate) fn with_values(manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut manifest: toml::Table = std::str::from_utf8(manifest)?.parse()?;
     let config = manifest.get_mut("config").and_then(toml::Value::as_table_mut);
     for (_, value) in config.into_iter().flatten().filter(|(_, value)| value.is_table()) {
         *value = "http://127.0.0.1".into();
     }
-    Ok(Artifact { manifest: manifest.to_string().into_bytes(), wasm: artifact.wasm.clone() })
+    Ok(manifest.to_string().into_bytes())
 }
 
 #[cfg(test)]

@@ -16,4 +16,5 @@ mod emulator;
 mod handlers;
 mod provider;
 mod publishers;
+mod releases;
 mod tidemill;

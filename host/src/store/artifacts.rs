@@ -34,6 +34,17 @@ impl Store {
             Err(self.spoilt(&format!("artifacts/{}", digest.hex()), format_args!("what is there is {found}")))
         }
     }
+
+    /// An artifact's manifest alone, as it lies there: the digest is that of both parts, so whoever serves an artifact
+    /// reads [`Store::artifact`].
+    ///
+    /// # Errors
+    /// Where the store can't be reached, or doesn't have it.
+    pub async fn manifest(&self, digest: Digest) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.read(&manifest(digest), MAX_MANIFEST).await?;
+        let missing = || StoreError::NoArtifact { store: std::sync::Arc::clone(&self.name), digest };
+        bytes.map(Into::into).ok_or_else(missing)
+    }
 }
 
 fn manifest(digest: Digest) -> String {

@@ -39,6 +39,8 @@ async fn an_artifact_comes_back_as_it_was(store: &Store) {
     assert!(store.put_artifact(&first).await.unwrap());
     assert!(!store.put_artifact(&first).await.unwrap(), "the same again is nothing new");
     assert_eq!(store.artifact(first.digest()).await.unwrap(), first);
+    assert_eq!(store.manifest(first.digest()).await.unwrap(), first.manifest);
+    assert!(matches!(store.manifest(artifact("b").digest()).await, Err(StoreError::NoArtifact { .. })));
 }
 
 async fn releases_follow_one_another(store: &Store) {

@@ -1,0 +1,121 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use tidemill_host::artifact::{Artifact, Digest, MAX_COMPONENT, MAX_MANIFEST};
+
+use crate::build::{checker, judge};
+
+/// A handler's artifact as it lies on disk.
+#[derive(Debug)]
+pub(super) struct Found {
+    path: PathBuf,
+    /// What names the handler where its manifest doesn't.
+    name: String,
+    artifact: Artifact,
+}
+
+/// An artifact that a host could serve.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// The handler's name.
+    pub(super) handler: String,
+    /// The event types that it serves.
+    pub(super) events: Vec<String>,
+    /// Its bytes.
+    pub(super) artifact: Artifact,
+    /// Their digest.
+    pub(super) digest: Digest,
+}
+
+/// Reads what is at `path`: a component's file with its handler.toml beside it, a folder that holds both, or a folder of
+/// such folders, of which those that are hidden are left out. At least one.
+pub(super) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
+    if path.is_file() {
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Of the usual name, which says nothing, the folder's counts.
+        let name = match path.file_stem().unwrap_or_default().to_string_lossy() {
+            stem if stem == "handler" => name(folder)?,
+            stem => stem.replace('_', "-").to_ascii_lowercase(),
+        };
+        return Ok(vec![read(path.to_owned(), name, folder, path)?]);
+    }
+    if is_handler(path) {
+        return Ok(vec![read_folder(path)?]);
+    }
+    let entries = path.read_dir().with_context(|| format!("{}: it can't be read", path.display()))?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') && is_handler(&entry.path()) {
+            folders.push(entry.path());
+        }
+    }
+    if folders.is_empty() {
+        bail!(
+            "no handler in {}: a handler's folder holds handler.toml and handler.wasm, as `tidemill build` writes it",
+            path.display()
+        );
+    }
+    folders.sort();
+    folders.iter().map(|folder| read_folder(folder)).collect()
+}
+
+/// Judges them as a host would. What is wrong with each is said together.
+pub(super) fn judge_all(found: Vec<Found>) -> anyhow::Result<Vec<Candidate>> {
+    let checker = checker()?;
+    let (mut candidates, mut problems): (Vec<Candidate>, Vec<String>) = (Vec::new(), Vec::new());
+    for Found { path, name, artifact } in found {
+        match judge(&artifact, &name, &checker) {
+            Err(error) => problems.push(format!("{}: {error}", path.display())),
+            Ok(handler) => {
+                let (handler, events) = (handler.name.clone(), handler.events.clone());
+                candidates.push(Candidate { path, handler, events, digest: artifact.digest(), artifact });
+            }
+        }
+    }
+    if problems.is_empty() { Ok(candidates) } else { bail!("{}; nothing was deployed", problems.join("\n")) }
+}
+
+fn is_handler(folder: &Path) -> bool {
+    folder.join("handler.toml").exists() || folder.join("handler.wasm").exists()
+}
+
+fn read_folder(folder: &Path) -> anyhow::Result<Found> {
+    read(folder.to_owned(), name(folder)?, folder, &folder.join("handler.wasm"))
+}
+
+/// A folder's name, which `.` and `..` don't say.
+fn name(folder: &Path) -> anyhow::Result<String> {
+    let whole = match folder.file_name() {
+        Some(_) => folder.to_owned(),
+        None => folder.canonicalize().with_context(|| format!("{}: it can't be found", folder.display()))?,
+    };
+    Ok(whole.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+fn read(path: PathBuf, name: String, folder: &Path, component: &Path) -> anyhow::Result<Found> {
+    let advice = "a handler.toml beside the component says which events it serves";
+    let manifest = read_file(&folder.join("handler.toml"), MAX_MANIFEST, advice)?;
+    let wasm = read_file(component, MAX_COMPONENT, "`tidemill build --out DIR` makes it; then deploy that DIR")?;
+    Ok(Found { path, name, artifact: Artifact { manifest, wasm } })
+}
+
+/// Reads a file of at most `limit` bytes. `advice` is for who has none.
+fn read_file(path: &Path, limit: u64, advice: &str) -> anyhow::Result<Vec<u8>> {
+    let shown = path.display();
+    let meta = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!("{shown}: there is no such file; {advice}"),
+        meta => meta.with_context(|| format!("{shown}: it can't be read"))?,
+    };
+    if !meta.is_file() {
+        bail!("{shown}: it is no regular file; put the file itself, or a link to it, there");
+    }
+    if meta.len() > limit {
+        bail!("{shown}: it has {} bytes; at most {limit} are taken", meta.len());
+    }
+    fs::read(path).with_context(|| format!("{shown}: it can't be read"))
+}

@@ -1,0 +1,83 @@
+//! `tidemill deploy`: artifacts into the store, and a release in which they serve.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::{Arg, ArgMatches, Command};
+use tidemill_host::store::{Action, Canary, Served};
+
+use super::Desk;
+use super::artifacts::{self, Candidate};
+use super::edit::{self, Edit};
+use super::routes::Routes;
+use super::share::Share;
+use crate::failure::Failure;
+
+/// The subcommand and its flags.
+pub(crate) fn command() -> Command {
+    Command::new("deploy")
+        .about("Puts handlers into a store and makes a release live in which they serve; all others stay as they are")
+        .arg(
+            Arg::new("path")
+                .value_name("DIR|FILE")
+                .required(true)
+                .help("A folder with handler.toml and handler.wasm, a folder of such folders, or a component's file with its handler.toml beside it"),
+        )
+        .arg(
+            Arg::new("canary")
+                .long("canary")
+                .value_name("PERCENT")
+                .value_parser(str::parse::<Share>)
+                .help("Try them on a share of the events, such as 5%, beside what serves now"),
+        )
+        .args(edit::flags())
+        .after_help(
+            "Each artifact is judged as a host would before anything is written.\n\n\
+             Example: tidemill deploy ./handlers --store gs://bucket/tidemill --canary 5% --why 'shorter mails' --wait",
+        )
+}
+
+/// Runs the command.
+pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
+    let path = PathBuf::from(flags.get_one::<String>("path").map(String::as_str).unwrap_or_default());
+    let found = artifacts::find(&path).map_err(|error| Failure::misused(format!("{error:#}")))?;
+    let candidates = tokio::task::block_in_place(|| artifacts::judge_all(found))?;
+    let current = desk.current().await?;
+    let mut handlers = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
+    match flags.get_one::<Share>("canary") {
+        None => handlers.extend(
+            candidates
+                .iter()
+                .map(|candidate| (candidate.handler.clone(), Served { artifact: candidate.digest, canary: None })),
+        ),
+        Some(share) => try_out(&mut handlers, &candidates, *share)?,
+    }
+    let routes = Routes::of(&handlers, &candidates, &desk.store).await?;
+    routes.apart()?;
+    for candidate in &candidates {
+        if let Some(Served { artifact, canary: Some(canary) }) = handlers.get(&candidate.handler) {
+            routes.same(&candidate.handler, *artifact, canary.artifact)?;
+        }
+    }
+    let artifacts = candidates.into_iter().map(|candidate| candidate.artifact).collect();
+    edit::carry_out(desk, flags, current, Edit { action: Action::Deploy, handlers, artifacts }).await
+}
+
+/// Puts the candidates beside what serves. One that is what serves stays as it is.
+fn try_out(handlers: &mut BTreeMap<String, Served>, candidates: &[Candidate], share: Share) -> anyhow::Result<()> {
+    for Candidate { handler, digest, path, .. } in candidates {
+        let served = handlers.get_mut(handler).ok_or_else(|| {
+            anyhow!(
+                "{}: the handler {handler} doesn't serve yet, so there is nothing to try it beside: deploy it without \
+                 --canary",
+                path.display()
+            )
+        })?;
+        if served.artifact != *digest {
+            served.canary = Some(Canary { artifact: *digest, per_ten_thousand: share.0 });
+        }
+    }
+    Ok(())
+}

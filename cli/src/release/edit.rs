@@ -1,0 +1,151 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::anyhow;
+use clap::{Arg, ArgAction, ArgMatches};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use tidemill_events::format_rfc3339;
+use tidemill_host::artifact::{Artifact, Digest};
+use tidemill_host::config::parse_duration;
+use tidemill_host::store::{Action, Release, ReleaseNumber, Served};
+
+use super::change::{Change, changes};
+use super::hosts::Standing;
+use super::{Current, Desk, wait};
+use crate::failure::Failure;
+use crate::output::say;
+
+/// Artifacts that are put at once.
+const AT_ONCE: usize = 4;
+
+/// What shall be live in the place of what is.
+pub(super) struct Edit {
+    /// What is done.
+    pub(super) action: Action,
+    /// What serves afterwards.
+    pub(super) handlers: BTreeMap<String, Served>,
+    /// What may not be in the store yet.
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// The flags of every command that changes what is live.
+pub(super) fn flags() -> Vec<Arg> {
+    let mut flags = vec![
+        Arg::new("why").long("why").value_name("TEXT").help("Why, for `tidemill releases`"),
+        Arg::new("by").long("by").value_name("NAME").help("Who does it [default: USER@HOSTNAME of the environment]"),
+        Arg::new("dry-run")
+            .long("dry-run")
+            .action(ArgAction::SetTrue)
+            .help("Show what would change, and write nothing"),
+        Arg::new("wait")
+            .long("wait")
+            .value_name("TIME")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("60s")
+            .value_parser(parse_duration)
+            .conflicts_with("dry-run")
+            .help("Wait until every host serves it, at most that long (60s where no time is given)"),
+    ];
+    flags.extend(super::store_flags());
+    flags
+}
+
+/// Makes it live in the place of `current`, unless it changes nothing, or is only asked about; then waits for the hosts,
+/// where that is asked for.
+pub(super) async fn carry_out(
+    desk: &Desk,
+    flags: &ArgMatches,
+    current: Option<Current>,
+    edit: Edit,
+) -> Result<ExitCode, Failure> {
+    let before = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
+    let (action, wanted) = (edit.action.clone(), edit.handlers.clone());
+    let changes = changes(&before, &wanted);
+    let live = if changes.is_empty() || flags.get_flag("dry-run") {
+        None
+    } else {
+        Some(write(desk, flags, current.as_ref(), edit).await?)
+    };
+    let told = Told { desk, action, previous: current.as_ref().map(|current| current.release.number), changes };
+    if !desk.as_json {
+        told.in_words(live.as_ref());
+    }
+    // What changes nothing is live already, and may be on its way to the hosts still.
+    let awaited = live.clone().or_else(|| current.map(|current| current.release).filter(|it| it.handlers == wanted));
+    let waited = match (flags.get_one::<Duration>("wait"), &awaited) {
+        (Some(limit), Some(release)) => wait::for_hosts(desk, release, *limit).await.map(Some),
+        _ => Ok(None),
+    };
+    if desk.as_json {
+        let hosts = waited.as_ref().ok().and_then(Option::as_ref).map(|waited| &*waited.hosts);
+        say(told.as_json(live.as_ref(), hosts));
+    }
+    match waited?.and_then(|waited| waited.problem) {
+        Some(problem) => Err(anyhow!(problem).into()),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Puts what is not in the store yet, then makes the release live.
+async fn write(desk: &Desk, flags: &ArgMatches, current: Option<&Current>, edit: Edit) -> Result<Release, Failure> {
+    let there: BTreeSet<Digest> =
+        current.into_iter().flat_map(|current| current.release.artifacts()).map(|(_, digest)| digest).collect();
+    let new = edit.artifacts.iter().filter(|artifact| !there.contains(&artifact.digest()));
+    let put = stream::iter(new).map(|artifact| async move { desk.store.put_artifact(artifact).await.map(drop) });
+    put.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let text = |name: &str| flags.get_one::<String>(name).cloned();
+    let release = Release {
+        // These two are given when it is made live.
+        number: ReleaseNumber(0),
+        previous: None,
+        action: edit.action,
+        at: format_rfc3339(whole_seconds((desk.now)())),
+        by: text("by").unwrap_or_else(|| desk.user.clone()),
+        why: text("why").unwrap_or_default(),
+        handlers: edit.handlers,
+    };
+    Ok(desk.store.make_live(current.map(|current| &current.live), release).await?)
+}
+
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+/// What is said of an edit.
+struct Told<'a> {
+    desk: &'a Desk,
+    action: Action,
+    previous: Option<ReleaseNumber>,
+    changes: Vec<Change<'a>>,
+}
+
+impl Told<'_> {
+    fn in_words(&self, live: Option<&Release>) {
+        let (store, action) = (&self.desk.store, super::in_words(&self.action));
+        let after = self.previous.map(|number| format!(", after release {number}")).unwrap_or_default();
+        match (live, self.previous) {
+            (Some(release), _) => say(format_args!("release {} is live in {store}{after}: {action}", release.number)),
+            (None, Some(number)) if self.changes.is_empty() => {
+                say(format_args!("nothing changes: release {number}, which is live in {store}, serves this already"));
+            }
+            (None, _) => say(format_args!("would make live in {store}{after}: {action}")),
+        }
+        self.changes.iter().for_each(|change| say(format_args!("  {}", change.in_words())));
+    }
+
+    fn as_json(&self, live: Option<&Release>, hosts: Option<&[Standing]>) -> Value {
+        json!({
+            "store": self.desk.store.to_string(),
+            "action": self.action,
+            // Null where nothing was made live.
+            "release": live.map(|release| release.number),
+            "previous": self.previous,
+            "changes": self.changes.iter().map(Change::as_json).collect::<Vec<_>>(),
+            "hosts": hosts.map(|hosts| hosts.iter().map(Standing::as_json).collect::<Vec<_>>()),
+        })
+    }
+}
