@@ -110,6 +110,28 @@ fn redis_server() -> Result<()> {
     apt_install(&["redis-server"])
 }
 
+/// Sees to it that Python can make environments, into which tests put an emulator of a bucket. In CI it must.
+pub(crate) fn python() -> Result<()> {
+    match python_environments() {
+        Ok(()) => println!("Bucket emulator: moto, into an environment of Python's"),
+        Err(error) if in_ci() => return Err(error.context("CI is true, so the tests with a bucket must run")),
+        Err(error) => println!("Bucket emulator: none, so the tests that need it will be SKIPPED; {error:#}"),
+    }
+    Ok(())
+}
+
+fn python_environments() -> Result<()> {
+    // Debian has the module apart from Python; `venv` is there without it, and can't make a whole environment.
+    let has = || succeeds(program("python3", &root()).args(["-c", "import venv, ensurepip"]));
+    if has() {
+        return Ok(());
+    }
+    if !self::has("apt-get") || !is_root()? {
+        bail!("Python 3 can't make environments: on Debian and Ubuntu, apt-get install python3-venv");
+    }
+    apt_install(&["python3-venv"])
+}
+
 /// Sees to it that the fuzz targets can be built and run. Where that fails it says so and gives false; in CI it fails.
 pub(crate) fn fuzzer() -> Result<bool> {
     match fuzz_tools() {

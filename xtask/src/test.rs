@@ -83,6 +83,7 @@ pub(crate) fn main(parts: &[Part]) -> Result<()> {
         setup::c_compiler()?;
         setup::emulator()?;
         setup::redis()?;
+        setup::python()?;
     }
     let skips_fuzz = parts.contains(&Part::Fuzz) && !setup::fuzzer()?;
     let mut passed = Vec::new();
