@@ -12,6 +12,10 @@ use super::OutputSink;
 
 /// What guests are told of both clocks: Linux counts nanoseconds.
 const RESOLUTION: Duration = Duration::from_nanos(1);
+/// Random bytes that a guest may ask for at once: nothing interrupts the host while it makes them.
+const MAX_RANDOM: u64 = 64 << 10;
+/// Random bytes that are asked of the machine at once. The engine draws them one by one, four for each that it gives out.
+const BLOCK: usize = 64;
 
 /// The machine, as a guest sees it. Who answers the same again has the guest do the same again, as far as its event and its
 /// servers are the same too: hence a run can be recorded and repeated.
@@ -70,8 +74,9 @@ impl Surroundings {
     pub(super) fn furnish(&self, wasi: &mut WasiCtxBuilder) {
         let mut seed = [0; 16];
         self.machine.random(&mut seed);
-        let dice = || Dice(Arc::clone(&self.machine));
+        let dice = || Dice::new(Arc::clone(&self.machine));
         wasi.secure_random(dice()).insecure_random(dice()).insecure_random_seed(u128::from_le_bytes(seed));
+        wasi.max_random_size(MAX_RANDOM);
         wasi.wall_clock(Clock(Arc::clone(&self.machine)));
         // It begins with the guest: nobody learns for how long the host has run.
         let begin = self.machine.monotonic_clock();
@@ -114,25 +119,95 @@ impl HostMonotonicClock for Stopwatch {
     }
 }
 
-struct Dice(Arc<dyn Machine>);
+/// A machine's random numbers, drawn by the block.
+struct Dice {
+    machine: Arc<dyn Machine>,
+    block: [u8; BLOCK],
+    /// How many bytes of the block were given out.
+    used: usize,
+}
+
+impl Dice {
+    fn new(machine: Arc<dyn Machine>) -> Self {
+        Self { machine, block: [0; BLOCK], used: BLOCK }
+    }
+
+    fn fill(&mut self, mut bytes: &mut [u8]) {
+        while !bytes.is_empty() {
+            if self.used == BLOCK {
+                self.machine.random(&mut self.block);
+                self.used = 0;
+            }
+            let (_, left) = self.block.split_at(self.used);
+            let count = left.len().min(bytes.len());
+            let (now, later) = std::mem::take(&mut bytes).split_at_mut(count);
+            now.copy_from_slice(left.split_at(count).0);
+            self.used += count;
+            bytes = later;
+        }
+    }
+}
 
 impl TryRng for Dice {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         let mut bytes = [0; 4];
-        self.0.random(&mut bytes);
+        self.fill(&mut bytes);
         Ok(u32::from_le_bytes(bytes))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         let mut bytes = [0; 8];
-        self.0.random(&mut bytes);
+        self.fill(&mut bytes);
         Ok(u64::from_le_bytes(bytes))
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.random(bytes);
+        self.fill(bytes);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A machine whose random bytes count on, and which counts how often it is asked.
+    #[derive(Default)]
+    struct Counting {
+        asked: AtomicUsize,
+    }
+
+    impl Machine for Counting {
+        fn wall_clock(&self) -> SystemTime {
+            UNIX_EPOCH
+        }
+
+        fn monotonic_clock(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn random(&self, bytes: &mut [u8]) {
+            let before = self.asked.fetch_add(1, Ordering::Relaxed) * BLOCK;
+            bytes.iter_mut().zip(before..).for_each(|(byte, number)| *byte = number as u8);
+        }
+    }
+
+    #[test]
+    fn each_byte_is_given_out_once_and_in_its_order_whatever_is_asked_for() {
+        let machine = Arc::new(Counting::default());
+        let mut dice = Dice::new(Arc::clone(&machine) as Arc<dyn Machine>);
+        let Ok(first) = dice.try_next_u32();
+        let Ok(second) = dice.try_next_u64();
+        let mut bytes = first.to_le_bytes().to_vec();
+        bytes.extend(second.to_le_bytes());
+        let mut rest = [0; 2 * BLOCK];
+        let Ok(()) = dice.try_fill_bytes(&mut rest);
+        bytes.extend(rest);
+        assert!(bytes.iter().zip(0..).all(|(byte, number)| *byte == number), "{bytes:?}");
+        assert_eq!(machine.asked.load(Ordering::Relaxed), 3);
     }
 }

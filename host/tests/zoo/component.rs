@@ -116,6 +116,24 @@ pub(crate) fn timers() -> Vec<u8> {
     component(outside, &inside, r#"(with "host" (instance (export "new" (func $new))))"#)
 }
 
+/// Asks for so many random bytes, and if it gets them, again and again.
+pub(crate) fn random(bytes: u64) -> Vec<u8> {
+    let outside = r#"
+        (import "wasi:random/random@0.2.0" (instance $random
+            (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+        (core module $second
+            (memory (export "memory") 3)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536)))
+        (core instance $second (instantiate $second))
+        (core func $get (canon lower (func $random "get-random-bytes")
+            (memory (core memory $second "memory")) (realloc (core func $second "realloc"))))"#;
+    let inside = format!(
+        r#"(import "host" "get" (func $get (param i64 i32))) {}"#,
+        handling(&format!("(loop $again (call $get (i64.const {bytes}) (i32.const 0)) (br $again))"))
+    );
+    component(outside, &inside, r#"(with "host" (instance (export "get" (func $get))))"#)
+}
+
 /// Answers with a reason as long as its whole memory.
 pub(crate) fn huge_answer() -> Vec<u8> {
     let code = "(drop (memory.grow (i32.const 320))) \

@@ -46,6 +46,23 @@ fn time() -> Vec<Animal> {
             "host-calls",
         ),
         built(
+            "endless-random",
+            "asks for 64 KiB of random bytes, forever",
+            BUDGET,
+            component::random(64 << 10),
+            "cpu",
+        ),
+        Animal {
+            told: &["67108864 exceeds limit 65536"],
+            ..built(
+                "random-at-once",
+                "asks for 64 MiB of random bytes in one go, which nothing would interrupt",
+                "",
+                component::random(64 << 20),
+                "trap",
+            )
+        },
+        built(
             "endless-realloc",
             "computes forever where the host asks it for room",
             BUDGET,
