@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_events::Received;
@@ -9,6 +10,10 @@ use super::state::GuestState;
 use super::{Component, Fault, Grant, Surroundings, cpu};
 use crate::publishing::{Cause, Publication};
 
+/// Bytes of a reason that are kept, and of a trap's text. A guest may hand over far more, and whatever is looked at once it
+/// has ended is looked at beyond its deadline.
+const MAX_REASON: usize = 4 << 10;
+
 /// How a handler's run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -16,14 +21,14 @@ pub enum Ending {
     Done,
     /// It asked for the event to be delivered again.
     Retry {
-        /// Its reason.
+        /// Its reason. One of more than 4 KiB is cut, which an ellipsis says.
         reason: String,
         /// How long it wants to wait before.
         delay: Option<Duration>,
     },
     /// It refused the event for good.
     Reject {
-        /// Its reason.
+        /// Its reason, cut in the same way.
         reason: String,
     },
     /// It didn't return.
@@ -31,15 +36,15 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The same without secrets, whatever the guest has put into its reason.
-    fn masked(self, mask: &Mask) -> Self {
-        let masked = |text: String| mask.shown(&text, usize::MAX).0;
+    /// The same as it may be told: without secrets, and cut, whatever the guest has put into its reason.
+    fn told(self, mask: Option<&Arc<Mask>>) -> Self {
+        let told = |text: String| Mask::clip(mask, text, MAX_REASON);
         match self {
             Self::Done => Self::Done,
-            Self::Retry { reason, delay } => Self::Retry { reason: masked(reason), delay },
-            Self::Reject { reason } => Self::Reject { reason: masked(reason) },
+            Self::Retry { reason, delay } => Self::Retry { reason: told(reason), delay },
+            Self::Reject { reason } => Self::Reject { reason: told(reason) },
             // The other faults have no word of the guest's.
-            Self::Fault(Fault::Trap(what)) => Self::Fault(Fault::Trap(masked(what))),
+            Self::Fault(Fault::Trap(what)) => Self::Fault(Fault::Trap(told(what))),
             Self::Fault(fault) => Self::Fault(fault),
         }
     }
@@ -80,10 +85,7 @@ impl Component {
             Ok(Ok(Ok(ending))) => ending,
             Ok(Ok(Err(error))) => Ending::Fault(Fault::of(&error, &grant.limits, &store.data().meter)),
         };
-        let ending = match grant.config.mask() {
-            Some(mask) => ending.masked(mask),
-            None => ending,
-        };
+        let ending = ending.told(grant.config.mask());
         let (elapsed, peak_memory) = (start.elapsed(), store.data().meter.peak());
         let publications = match &ending {
             Ending::Done => store.into_data().into_publications(),

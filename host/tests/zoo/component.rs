@@ -142,6 +142,22 @@ pub(crate) fn huge_answer() -> Vec<u8> {
     component("", &handling(code), "")
 }
 
+/// Answers with this text over and over, up to so many bytes, as the reason of a rejection.
+pub(crate) fn long_reason(text: &str, bytes: u32) -> Vec<u8> {
+    let (length, pages) = (text.len(), bytes.div_ceil(65_536) + 1);
+    let code = format!(
+        r#"(local $at i32) (drop (memory.grow (i32.const {pages}))) (local.set $at (i32.const 131072))
+           (loop $again
+               (memory.copy (local.get $at) (i32.const 1024) (i32.const {length}))
+               (br_if $again (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const {length})))
+                   (i32.const {end}))))
+           (i32.store8 (i32.const 0) (i32.const 1)) (i32.store8 (i32.const 8) (i32.const 1))
+           (i32.store (i32.const 16) (i32.const 131072)) (i32.store (i32.const 20) (i32.const {bytes}))"#,
+        end = 131_072 + bytes
+    );
+    component("", &format!(r#"(data (memory $first) (i32.const 1024) "{text}") {}"#, handling(&code)), "")
+}
+
 /// Answers with a reason at an address that it doesn't have.
 pub(crate) fn wild_answer() -> Vec<u8> {
     let code = "(i32.store8 (i32.const 0) (i32.const 1)) \

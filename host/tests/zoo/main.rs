@@ -15,6 +15,7 @@ mod component;
 mod neighbour;
 mod page;
 mod reach;
+mod reasons;
 mod scene;
 #[path = "../outgoing/support.rs"]
 #[expect(dead_code, reason = "the tests of outgoing HTTP have the others")]

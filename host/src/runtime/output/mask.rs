@@ -66,6 +66,25 @@ impl Mask {
         (String::from_utf8_lossy(&shown).into_owned(), rest.len())
     }
 
+    /// A text as it may be shown, by a mask or without one, up to `most` bytes and with an ellipsis in the place of all that
+    /// follow. Hardly more of it is looked at than is shown.
+    pub(in crate::runtime) fn clip(mask: Option<&Arc<Self>>, mut text: String, most: usize) -> String {
+        let left = match mask {
+            Some(mask) => {
+                let (shown, left) = mask.shown(&text, most);
+                text = shown;
+                left
+            }
+            None => 0,
+        };
+        if left > 0 || text.len() > most {
+            text.truncate(text.floor_char_boundary(most));
+            text.push('…');
+            text.shrink_to_fit();
+        }
+        text
+    }
+
     /// A text as it may be shown, by a mask or without one.
     pub(in crate::runtime) fn hide(mask: Option<&Arc<Self>>, text: &str) -> String {
         mask.map_or_else(|| text.to_owned(), |mask| mask.shown(text, usize::MAX).0)
@@ -125,9 +144,11 @@ impl Mask {
         let like = self.beginning_like(rest).iter();
         let mut like = like.filter(|text| text.bytes.get(..SHORTEST).is_some_and(|bytes| begins_with(rest, bytes)));
         like.find_map(|text| {
-            let within = rest.get(..text.bytes.len() + ELLIPSIS.len()).unwrap_or(rest);
-            let length = within.windows(ELLIPSIS.len()).position(|bytes| bytes == ELLIPSIS)?;
-            begins_with(&text.bytes, within.get(..length)?).then_some((text, length))
+            // Up to where the two differ, so that no more is looked at than was seen to be the same.
+            let same = text.bytes.iter().zip(rest).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
+            let within = rest.get(..same + ELLIPSIS.len()).unwrap_or(rest);
+            let length = within.windows(ELLIPSIS.len()).rposition(|bytes| bytes == ELLIPSIS)?;
+            (length >= SHORTEST).then_some((text, length))
         })
     }
 
@@ -271,6 +292,32 @@ mod tests {
     fn what_is_too_short_is_not_looked_for() {
         assert!(Mask::new([("key", "dev"), ("none", ""), ("lines", "a\nb\n")]).is_none());
         assert!(!Mask::finds("dev") && Mask::finds("devs") && Mask::finds("a\nlong line"));
+    }
+
+    /// Not even where a bound falls right behind the last.
+    #[test]
+    fn what_is_cut_says_so_and_shows_no_part_of_a_secret() {
+        let mask = Arc::new(mask(&[("key", "hunter2")]));
+        let clip = |text: &str, most| Mask::clip(Some(&mask), text.to_owned(), most);
+        assert_eq!(clip("a hunter2 b", 16), "a [secret key] b");
+        assert_eq!(clip("a hunter2 bc", 16), "a [secret key] b…");
+        assert_eq!(clip(&"hunter2".repeat(3), 12), "[secret key]…");
+        assert_eq!(clip("ä hunter2", 1), "…");
+        assert_eq!(Mask::clip(None, "hunter2".to_owned(), 6), "hunter…");
+        assert_eq!(Mask::clip(None, "hunter2".to_owned(), 7), "hunter2");
+    }
+
+    #[test]
+    fn the_ellipsis_of_a_secret_is_one_of_its_letters() {
+        let mask = mask(&[("key", "abcd…efgh")]);
+        for (text, shown) in [
+            ("abcd…efgh", "[secret key]"),
+            ("abcd…ef…", "[secret key]…"),
+            ("abcd…x", "[secret key]…x"),
+            ("abc…", "abc…"),
+        ] {
+            assert_eq!(mask.shown(text, usize::MAX).0, shown, "{text}");
+        }
     }
 
     #[test]
