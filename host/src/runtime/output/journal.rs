@@ -71,7 +71,8 @@ impl Journal {
     pub(super) fn log(&self, level: Level, mut context: String, mut text: String) {
         self.with(|lines| {
             let mut whole = 0;
-            if let Some(mask) = &lines.mask {
+            // Nothing of it is shown without room, so nothing has to be looked for in it.
+            if let Some(mask) = lines.mask.as_ref().filter(|_| lines.room() > 0) {
                 for (part, most) in [(&mut context, MAX_CONTEXT), (&mut text, MAX_LINE)] {
                     let (shown, left) = mask.shown(part, most);
                     *part = shown;
@@ -118,15 +119,22 @@ impl Lines {
         let (kept, dropped) = bytes.split_at(self.room().min(bytes.len()));
         self.taken += kept.len();
         self.dropped += dropped.len();
-        for piece in kept.split_inclusive(|byte| *byte == b'\n') {
-            partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || partial.len() >= MAX_LINE {
-                self.emit_partial(stream, partial);
+        for mut piece in kept.split_inclusive(|byte| *byte == b'\n') {
+            while !piece.is_empty() {
+                let room = MAX_LINE.saturating_sub(partial.len());
+                let (now, later) = piece.split_at(room.min(piece.len()));
+                partial.extend_from_slice(now);
+                piece = later;
+                if partial.ends_with(b"\n") || partial.len() >= MAX_LINE {
+                    self.emit_partial(stream, partial);
+                }
             }
         }
     }
 
+    /// Emits what there is of a line, but for a last character that is still to be finished.
     fn emit_partial(&mut self, stream: Stream, partial: &mut Vec<u8>) {
+        let begun = partial.split_off(whole_characters(partial));
         let text = String::from_utf8_lossy(partial).trim_end_matches(['\n', '\r']).to_owned();
         if self.lines == MAX_LINES {
             self.dropped += partial.len();
@@ -134,7 +142,7 @@ impl Lines {
             let level = if stream == Stream::Stderr { Level::Warn } else { Level::Info };
             self.emit(Line { stream, level, context: None, text });
         }
-        partial.clear();
+        *partial = begun;
     }
 
     fn emit(&mut self, line: Line) {
@@ -159,7 +167,8 @@ impl Drop for Lines {
                 let shown = mask.end(&partial.held);
                 self.push(stream, &mut partial.line, &shown);
             }
-            if !partial.line.is_empty() {
+            // Once more for a character that is never finished.
+            while !partial.line.is_empty() {
                 self.emit_partial(stream, &mut partial.line);
             }
         }
@@ -177,6 +186,14 @@ impl Drop for Lines {
                 "[{lines} lines of this handler dropped, of one event or several: it may write {RATE} a second]"
             ));
         }
+    }
+}
+
+/// How many bytes of a line are whole characters, where all that is missing is the end of the last one; else all of them.
+fn whole_characters(line: &[u8]) -> usize {
+    match std::str::from_utf8(line) {
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
+        Ok(_) | Err(_) => line.len(),
     }
 }
 
@@ -231,6 +248,34 @@ mod tests {
             "[14 further bytes of output dropped: an event may write 65536 in 500 lines ([limits] log)]"
         );
         assert_eq!(lines.iter().map(String::len).sum::<usize>(), BUDGET + lines.last().unwrap().len());
+    }
+
+    #[test]
+    fn a_line_of_one_write_is_cut_as_one_of_many_and_between_characters() {
+        let long = format!("x{}end\n", "ö".repeat(MAX_LINE));
+        for size in [1, 1000, long.len()] {
+            let pieces: Vec<_> = long.as_bytes().chunks(size).collect();
+            let lines = written(&pieces);
+            assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= MAX_LINE), "{size}: {}", lines.len());
+            assert_eq!(lines.concat(), long.trim_end(), "{size}");
+        }
+        assert_eq!(written(&[b"a\xc3", b"\xff\xc3"]).concat(), "a\u{fffd}\u{fffd}\u{fffd}");
+    }
+
+    /// Cloud Logging takes 256 KB for a line, and a control character is six bytes in JSON.
+    #[test]
+    fn no_line_is_too_long_for_a_log_whatever_is_in_it() {
+        for byte in [0x01, 0xff, b'"'] {
+            let lines = lines(|journal| {
+                journal.stdout(&vec![byte; BUDGET]);
+                let text = String::from_utf8_lossy(&[byte].repeat(BUDGET)).into_owned();
+                journal.log(Level::Info, text.clone(), text);
+            });
+            for Line { text, context, .. } in lines {
+                let json = serde_json::json!({ "message": text, "context": context }).to_string();
+                assert!(json.len() < 64 << 10, "{byte}: {}", json.len());
+            }
+        }
     }
 
     #[test]
