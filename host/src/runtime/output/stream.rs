@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::Journal;
 
@@ -57,7 +57,11 @@ impl Pollable for GuestOutput {
 }
 
 impl OutputStream for GuestOutput {
+    /// More than it was told is a guest's error, as with any stream: nothing interrupts the host while it looks for secrets.
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > AT_ONCE {
+            return Err(StreamError::trap("the guest wrote more at once than the 65536 bytes that `check-write` gives"));
+        }
         self.push(&bytes);
         Ok(())
     }
@@ -83,5 +87,20 @@ impl AsyncWrite for GuestOutput {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Captured;
+    use super::*;
+
+    #[test]
+    fn a_guest_may_write_as_much_at_once_as_it_is_told() {
+        let journal = Journal::new(Arc::new(Captured::default()), Arc::default(), 1 << 20, None);
+        let mut stream = GuestOutput::stdout(&Arc::new(journal));
+        let permit = stream.check_write().unwrap();
+        assert!(stream.write(vec![b'x'; permit].into()).is_ok());
+        assert!(matches!(stream.write(vec![b'x'; permit + 1].into()), Err(StreamError::Trap(_))));
     }
 }
