@@ -16,6 +16,9 @@ use crate::{PublishError, Signing};
 const SIGNERS_OWN: [(&str, usize); 3] =
     [(attribute::EVENT_TIME, 30), (attribute::SIGNATURE, 64), (attribute::SIGNATURE_V2, 3 + 64 + 1 + 44)];
 
+/// What of an event's text an error repeats, in characters.
+const QUOTED: usize = 64;
+
 /// Why an event can't be published, wherever to. Only a change of the event helps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unpublishable {
@@ -39,7 +42,11 @@ pub enum Unpublishable {
     )]
     TooManyAttributes(usize),
     /// The name of an attribute is empty or too long.
-    #[error("the attribute name {0:?} has {len} bytes, and a name has 1 to {MAX_NAME_BYTES}", len = .0.len())]
+    #[error(
+        "the attribute name {name:?} has {len} bytes, and a name has 1 to {MAX_NAME_BYTES}",
+        name = quoted(.0),
+        len = .0.len()
+    )]
     AttributeName(String),
     /// The value of an attribute is too long.
     #[error("the value of the attribute {name:?} has {bytes} bytes, and a value has at most {MAX_VALUE_BYTES}")]
@@ -73,6 +80,11 @@ impl Unpublishable {
         let further = further.map(|(name, value)| (name.as_str(), value.len()));
         check_parts(event.data.len(), event.ordering_key.as_deref(), own.chain(SIGNERS_OWN).chain(further))
     }
+}
+
+/// As much of a text as an error repeats, in characters.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED).collect()
 }
 
 /// Signs an event that keeps to the limits.
@@ -184,6 +196,8 @@ mod tests {
             judge(|e| e.attributes.extend([attribute(257, 1)])),
             Err(Unpublishable::AttributeName("n".repeat(257)))
         );
+        let told = Unpublishable::AttributeName("ä".repeat(1 << 20)).to_string();
+        assert!(told.contains(&format!("\"{}\" has 2097152 bytes", "ä".repeat(64))), "{told}");
         assert_eq!(
             judge(|e| e.attributes.extend([attribute(1, 1025)])),
             Err(Unpublishable::AttributeValue { name: "n".into(), bytes: 1025 })

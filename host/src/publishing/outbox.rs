@@ -49,7 +49,7 @@ impl Outbox {
     pub fn put(&mut self, new: NewEvent) -> Result<String, Refused> {
         let cause = self.cause.as_ref().ok_or(Refused::Loading)?;
         if !self.granted.contains(&new.event_type) {
-            return Err(Refused::not_granted(&new.event_type));
+            return Err(Refused::NotGranted(new.event_type));
         }
         if self.publications.len() == MAX_EVENTS {
             return Err(Refused::TooManyEvents);

@@ -130,11 +130,11 @@ fn judged(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Refu
     for (name, value) in given {
         // In the unwrapped form names travel as headers, in whatever case.
         if is_the_hosts(&name) || attribute::RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-            return Err(Refused::reserved(&name));
+            return Err(Refused::Reserved(name));
         }
         match attributes.entry(name) {
             Entry::Vacant(entry) => _ = entry.insert(value),
-            Entry::Occupied(entry) => return Err(Refused::repeated(entry.key())),
+            Entry::Occupied(entry) => return Err(Refused::Repeated(entry.key().clone())),
         }
     }
     Ok(attributes)

@@ -9,18 +9,19 @@ const QUOTED: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The manifest doesn't list its type.
-    #[error("the handler's handler.toml doesn't list the event type {0:?} under [permissions] publish")]
+    #[error("the handler's handler.toml doesn't list the event type {name:?} under [permissions] publish", name = quoted(.0))]
     NotGranted(String),
     /// It breaks a rule.
     #[error("the event can't be published: {0}")]
     Unpublishable(#[from] Unpublishable),
     /// It has an attribute that others set.
     #[error(
-        "the attribute {0:?} can't be given to an event: it is one of its own fields, or the host or the broker sets it"
+        "the attribute {name:?} can't be given to an event: it is one of its own fields, or the host or the broker sets it",
+        name = quoted(.0)
     )]
     Reserved(String),
     /// It has an attribute twice.
-    #[error("the attribute {0:?} is given twice")]
+    #[error("the attribute {name:?} is given twice", name = quoted(.0))]
     Repeated(String),
     /// It has too many attributes.
     #[error("the event has {0} attributes, and a handler may give it {MAX_ATTRIBUTES}")]
@@ -43,16 +44,32 @@ pub enum Refused {
 }
 
 impl Refused {
-    pub(super) fn not_granted(event_type: &str) -> Self {
-        Self::NotGranted(quoted(event_type))
-    }
-
-    pub(super) fn reserved(name: &str) -> Self {
-        Self::Reserved(quoted(name))
-    }
-
-    pub(super) fn repeated(name: &str) -> Self {
-        Self::Repeated(quoted(name))
+    /// The same with each text of the handler's as `show` shows it. What is shown of a secret has to be decided on all of
+    /// the text: a quote may have half of one.
+    #[must_use]
+    pub fn showing(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::NotGranted(event_type) => Self::NotGranted(show(&event_type)),
+            Self::Reserved(name) => Self::Reserved(show(&name)),
+            Self::Repeated(name) => Self::Repeated(show(&name)),
+            Self::Unpublishable(Unpublishable::AttributeName(name)) => Unpublishable::AttributeName(show(&name)).into(),
+            Self::Unpublishable(Unpublishable::AttributeValue { name, bytes }) => {
+                Unpublishable::AttributeValue { name: show(&name), bytes }.into()
+            }
+            Self::Unpublishable(
+                Unpublishable::NoId
+                | Unpublishable::Id
+                | Unpublishable::NoType
+                | Unpublishable::TooLong(_)
+                | Unpublishable::TooManyAttributes(_)
+                | Unpublishable::OrderingKey(_),
+            )
+            | Self::TooManyAttributes(_)
+            | Self::TooManyEvents
+            | Self::TooManyDescendants
+            | Self::TooManyBytes(_)
+            | Self::Loading => self,
+        }
     }
 }
 

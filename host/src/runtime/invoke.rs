@@ -38,7 +38,7 @@ pub enum Ending {
 impl Ending {
     /// The same as it may be told: without secrets, and cut, whatever the guest has put into its reason.
     fn told(self, mask: Option<&Arc<Mask>>) -> Self {
-        let told = |text: String| Mask::clip(mask, text, MAX_REASON);
+        let told = |text: String| Mask::clip(mask, &text, MAX_REASON);
         match self {
             Self::Done => Self::Done,
             Self::Retry { reason, delay } => Self::Retry { reason: told(reason), delay },

@@ -55,6 +55,7 @@ impl GuestState {
         cause: Option<Cause>,
         meter: Meter,
     ) -> Self {
+        let remarks = journal.remarks();
         let journal = Arc::new(journal);
         let mut wasi = WasiCtx::builder();
         // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
@@ -67,12 +68,12 @@ impl GuestState {
         Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            http_hooks: Hooks::new(reach, grant.config.mask().cloned()),
+            http_hooks: Hooks::new(reach, remarks.clone()),
             table,
             config: Arc::clone(grant.config.given_out()),
             journal,
-            key_value: Keeping::new(kept),
-            publisher: Publisher::new(Outbox::new(grant.publish.clone(), cause)),
+            key_value: Keeping::new(kept, remarks.clone()),
+            publisher: Publisher::new(Outbox::new(grant.publish.clone(), cause), remarks),
             meter,
         }
     }

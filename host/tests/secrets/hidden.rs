@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tidemill_host::config::DeadLetterTarget;
+use tidemill_host::config::{DeadLetterTarget, PublishTarget};
 use tidemill_host::outgoing::{Resolve, Resolving};
-use tidemill_test_artifacts::SCRIPTED;
+use tidemill_test_artifacts::{KEY_VALUE, PUBLISH, SCRIPTED};
 
 use super::in_files;
 use crate::common::{Answer, TestHost, log, wasm};
@@ -38,6 +38,24 @@ log = "1KiB"
 http = ["http://127.0.0.1:9"]
 [config]
 key = { secret = true }
+"#;
+
+/// One that publishes what its event says.
+const PUBLISHES: &str = r#"
+events = ["publishes"]
+[permissions]
+publish = ["b"]
+[config]
+key = { secret = true }
+"#;
+
+/// One that opens the store that its event names.
+const KEEPS: &str = r#"
+events = ["keeps"]
+[permissions]
+key-value = ["default"]
+[config]
+label = { secret = true }
 "#;
 
 /// Gives every name a private address, so that connecting to it is refused, with the name in the reason.
@@ -72,7 +90,25 @@ fn ways() -> Vec<Way> {
     let bytes: Vec<_> = SECRET.chars().map(|letter| json!({ "pieces": [letter.to_string()] })).collect();
     let cut = |name, script, code| Way { shows: "x[secret", ..way(name, script, code) };
     let narrow = |name, script| Way { event_type: "narrow", shows: "further bytes", ..way(name, script, "done") };
+    let publish = |name, publish| Way { event_type: "publishes", ..way(name, json!({ "publish": [publish] }), "done") };
+    // So that the end of a quote of 64 characters falls within the secret.
+    let quoted = |before: &str| format!("{}{SECRET}", before.to_owned() + &"x".repeat(50 - before.len()));
     vec![
+        publish("a type that may not be published", json!({ "type": quoted("") })),
+        publish("an attribute that is the host's", json!({ "type": "b", "attributes": { quoted("tidemill-"): "v" } })),
+        publish(
+            "an attribute whose name is too long",
+            json!({ "type": "b", "attributes": { quoted("") + &"y".repeat(200): "v" } }),
+        ),
+        publish(
+            "an attribute whose value is too long",
+            json!({ "type": "b", "attributes": { quoted(""): "v".repeat(1025) } }),
+        ),
+        Way {
+            event_type: "keeps",
+            shows: "the store \"[secret label]\"",
+            ..way("a store that may not be opened", json!([{ "open": LABEL }]), "done")
+        },
         way("standard output", json!([{ "stdout": format!("the key is {key}.") }]), "done"),
         way("standard error", json!([{ "stderr": key }]), "done"),
         way("in upper case", json!([{ "stdout": SECRET.to_ascii_uppercase() }]), "done"),
@@ -83,8 +119,8 @@ fn ways() -> Vec<Way> {
             "trap",
         ),
         way("a line of several steps, without an end", Value::Array(bytes), "done"),
-        way("a line that is cut", json!([{ "stdout": before(8 << 10) }]), "done"),
-        way("a line in two writes that is cut", json!([{ "pieces": ["y", before(8 << 10), "z\n"] }]), "done"),
+        cut("a line that is cut", json!([{ "stdout": before(8 << 10) }]), "done"),
+        cut("a line in two writes that is cut", json!([{ "pieces": ["y", before(8 << 10), "z\n"] }]), "done"),
         narrow("output that is cut", json!([{ "stdout": before(1 << 10) }])),
         narrow("output in pieces that is cut", json!([{ "pieces": ["x".repeat(1020), key] }])),
         narrow(
@@ -189,13 +225,22 @@ async fn no_secret_leaves_the_host_whichever_way_its_guest_writes_it() {
         ("TIDEMILL_HANDLER_LEAKY__LABEL_FILE", &label),
         ("TIDEMILL_HANDLER_LEAKY__PEM_FILE", &pem),
         ("TIDEMILL_HANDLER_NARROW__KEY_FILE", &key),
+        ("TIDEMILL_HANDLER_PUBLISHES__KEY_FILE", &key),
+        ("TIDEMILL_HANDLER_KEEPS__LABEL_FILE", &label),
     ]);
     let change = |config: &mut tidemill_host::config::Config| {
         config.handler_values = values;
+        // Nothing is there, and nothing is sent there.
+        config.publishing.target = PublishTarget::Host("http://127.0.0.1:9".parse().unwrap());
         config.dead_letter.target = Some(DeadLetterTarget::Folder(letters.clone()));
     };
-    let scripted = wasm(SCRIPTED);
-    let handlers = [("leaky", MANIFEST, scripted.as_slice()), ("narrow", NARROW, scripted.as_slice())];
+    let [scripted, publish, key_value] = [SCRIPTED, PUBLISH, KEY_VALUE].map(wasm);
+    let handlers = [
+        ("leaky", MANIFEST, scripted.as_slice()),
+        ("narrow", NARROW, scripted.as_slice()),
+        ("publishes", PUBLISHES, publish.as_slice()),
+        ("keeps", KEEPS, key_value.as_slice()),
+    ];
     let host = TestHost::start_resolving(&handlers, change, Arc::new(Private)).await;
     for Way { name, event_type, script, code, shows } in ways() {
         // What a letter holds of the event itself is its publisher's, so no script has the secret's text, but as steps.

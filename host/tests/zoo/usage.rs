@@ -45,13 +45,7 @@ fn time() -> Vec<Animal> {
             json!(["host_calls"]),
             "host-calls",
         ),
-        built(
-            "endless-random",
-            "asks for 64 KiB of random bytes, forever",
-            BUDGET,
-            component::random(64 << 10),
-            "cpu",
-        ),
+        built("endless-random", "asks for 64 KiB of random bytes, forever", BUDGET, component::random(64 << 10), "cpu"),
         Animal {
             told: &["67108864 exceeds limit 65536"],
             ..built(

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::error;
 use super::hooks::{Places, is_for_metadata};
+use super::refusal::Told;
 
 /// The most that a body may have, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,8 @@ pub(super) fn outbound(body: WasiBody, longest: Longest, alive: &Arc<()>) -> Was
 }
 
 /// The body of an answer, up to its longest and as long as its pieces come in time. It keeps its request's places.
-pub(super) fn inbound(body: Incoming, longest: Longest, silence: Duration, origin: String, places: Places) -> WasiBody {
-    Inbound { body, left: longest.0, longest, silence, waiting: None, origin, _places: places }.boxed_unsync()
+pub(super) fn inbound(body: Incoming, longest: Longest, silence: Duration, told: Told, places: Places) -> WasiBody {
+    Inbound { body, left: longest.0, longest, silence, waiting: None, told, _places: places }.boxed_unsync()
 }
 
 impl Longest {
@@ -84,7 +85,7 @@ struct Inbound {
     silence: Duration,
     /// Since when nothing came. A guest that computes meanwhile is not the server's fault.
     waiting: Option<Pin<Box<Sleep>>>,
-    origin: String,
+    told: Told,
     _places: Places,
 }
 
@@ -100,12 +101,7 @@ impl Body for Inbound {
                 match self.left.checked_sub(length) {
                     Some(left) => self.left = left,
                     None => {
-                        let Longest(bytes) = self.longest;
-                        let origin = self.origin.as_str();
-                        tracing::warn!(
-                            origin,
-                            "cut an answer off: it has more than {bytes} bytes (setting `max-outgoing-body`)"
-                        );
+                        self.told.cut(self.longest.0);
                         return Poll::Ready(Some(Err(Error::HttpResponseBodySize(self.longest.in_bytes()))));
                     }
                 }

@@ -11,7 +11,7 @@ use super::body::{self, Longest};
 use super::exchange::{Timeouts, exchange};
 use super::refusal::{Refusal, Told};
 use crate::outgoing::{Origin, OriginError};
-use crate::runtime::output::Mask;
+use crate::runtime::output::Remarks;
 
 /// Requests that one event may send. It bounds the log lines about refused ones too.
 pub(super) const MAX_REQUESTS: usize = 100;
@@ -35,8 +35,7 @@ pub(super) fn is_for_metadata(name: &HeaderName) -> bool {
 pub(in crate::runtime) struct Hooks {
     /// What it may reach; nothing while it is only tried out.
     reach: Option<Arc<Reach>>,
-    /// What hides the handler's secrets in what is logged.
-    mask: Option<Arc<Mask>>,
+    remarks: Remarks,
     sent: usize,
     open: Arc<Semaphore>,
     /// Gone with the instance.
@@ -53,8 +52,8 @@ type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Transfer), Er
 type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl Hooks {
-    pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>, mask: Option<Arc<Mask>>) -> Self {
-        Self { reach, mask, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
+    pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>, remarks: Remarks) -> Self {
+        Self { reach, remarks, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
     }
 
     /// The request as it will leave, and its places.
@@ -62,7 +61,7 @@ impl Hooks {
         let origin = Origin::of(request.uri());
         let told = || {
             let origin = origin.as_ref().map(ToString::to_string).unwrap_or_default();
-            Told::of(&origin, self.mask.as_ref())
+            Told::of(&origin, &self.remarks)
         };
         let refused = |refusal| Refused { refusal, told: told() };
         self.sent = self.sent.saturating_add(1);
@@ -139,7 +138,7 @@ impl WasiHttpHooks for Hooks {
             let answer = exchange(reach.client(), request, timeouts, &told).await?;
             let answer = answer.map(|answer| {
                 let longest = Longest(reach.limits().max_body);
-                body::inbound(answer, longest, timeouts.between_bytes, told.origin().to_owned(), places)
+                body::inbound(answer, longest, timeouts.between_bytes, told, places)
             });
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Transfer))
         };
@@ -173,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_event_has_so_many_requests_open_and_no_more() {
-        let mut hooks = Hooks::new(reach(100), None);
+        let mut hooks = Hooks::new(reach(100), Remarks::default());
         let mut open: Vec<_> = (0..MAX_OPEN).map(|_| admit(&mut hooks).unwrap()).collect();
         assert!(matches!(admit(&mut hooks), Err(Refusal::TooManyOpen)));
         open.pop();
@@ -184,7 +183,8 @@ mod tests {
     #[test]
     fn an_events_first_request_has_its_place_whatever_the_others_do() {
         let reach = reach(1);
-        let (mut greedy, mut modest) = (Hooks::new(reach.clone(), None), Hooks::new(reach, None));
+        let (mut greedy, mut modest) =
+            (Hooks::new(reach.clone(), Remarks::default()), Hooks::new(reach, Remarks::default()));
         let (_first, second) = (admit(&mut greedy).unwrap(), admit(&mut greedy).unwrap());
         assert!(matches!(admit(&mut greedy), Err(Refusal::HostFull)));
         for _ in 0..3 {
@@ -198,14 +198,14 @@ mod tests {
 
     #[test]
     fn what_leaves_is_what_was_judged() {
-        let admitted = Hooks::new(reach(0), None).admit(request(Method::POST)).ok().unwrap();
+        let admitted = Hooks::new(reach(0), Remarks::default()).admit(request(Method::POST)).ok().unwrap();
         assert_eq!(admitted.request.uri(), "http://api.example/path");
     }
 
     #[test]
     fn no_tunnel_and_nothing_while_it_is_loaded() {
         let refusal = |mut hooks: Hooks, method| hooks.admit(request(method)).err().unwrap().refusal;
-        assert!(matches!(refusal(Hooks::new(reach(0), None), Method::CONNECT), Refusal::Connect));
-        assert!(matches!(refusal(Hooks::new(None, None), Method::GET), Refusal::Loading));
+        assert!(matches!(refusal(Hooks::new(reach(0), Remarks::default()), Method::CONNECT), Refusal::Connect));
+        assert!(matches!(refusal(Hooks::new(None, Remarks::default()), Method::GET), Refusal::Loading));
     }
 }

@@ -1,35 +1,44 @@
 use std::fmt::Display;
-use std::sync::Arc;
 
 use hyper::header::HeaderName;
 use wasmtime_wasi_http::Error;
 
 use super::hooks::{MAX_OPEN, MAX_REQUESTS};
 use crate::outgoing::OriginError;
-use crate::runtime::output::Mask;
+use crate::runtime::output::Remarks;
+
+/// Bytes of an origin that are logged, and of why a request to it is refused.
+const SHOWN: usize = 1 << 10;
 
 /// What the log says of one request. A guest can put a secret into the name of a host, so what quotes one is masked.
 #[derive(Clone)]
 pub(super) struct Told {
     origin: String,
-    mask: Option<Arc<Mask>>,
+    remarks: Remarks,
 }
 
 impl Told {
     /// Of a request to this origin; an empty one where it has none.
-    pub(super) fn of(origin: &str, mask: Option<&Arc<Mask>>) -> Self {
-        Self { origin: Mask::hide(mask, origin), mask: mask.cloned() }
-    }
-
-    /// The origin, as it may be shown.
-    pub(super) fn origin(&self) -> &str {
-        &self.origin
+    pub(super) fn of(origin: &str, remarks: &Remarks) -> Self {
+        Self { origin: remarks.show(origin, SHOWN), remarks: remarks.clone() }
     }
 
     /// That the host refused the request, and why.
     pub(super) fn refused(&self, why: &impl Display) {
-        let why = Mask::hide(self.mask.as_ref(), &why.to_string());
-        tracing::warn!(origin = self.origin, "refused an outgoing request: {why}");
+        if self.remarks.may_say() {
+            let why = self.remarks.show(&why.to_string(), SHOWN);
+            tracing::warn!(origin = self.origin, "refused an outgoing request: {why}");
+        }
+    }
+
+    /// That the host cut the answer off after so many bytes.
+    pub(super) fn cut(&self, bytes: usize) {
+        if self.remarks.may_say() {
+            tracing::warn!(
+                origin = self.origin,
+                "cut an answer off: it has more than {bytes} bytes (setting `max-outgoing-body`)"
+            );
+        }
     }
 }
 

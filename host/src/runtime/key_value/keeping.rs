@@ -2,11 +2,14 @@ use std::sync::Arc;
 
 use super::refusal::Refusal;
 use crate::key_value::{Key, KeyValue, Space, StoreName};
+use crate::runtime::output::Remarks;
 
 /// How often one event may ask its stores.
 pub(super) const MAX_OPERATIONS: usize = 1000;
 /// Handles of compare-and-swap that one event may have at once: each holds a value of up to 1 MiB.
 pub(super) const MAX_SWAPS: usize = 8;
+/// Bytes of a refusal that are logged.
+const SHOWN: usize = 1 << 10;
 
 /// What one handler may keep, and where. All of its instances share it.
 pub(in crate::runtime) struct Kept {
@@ -27,6 +30,7 @@ pub(in crate::runtime) struct Keeping {
     kept: Option<Arc<Kept>>,
     operations: usize,
     swaps: usize,
+    remarks: Remarks,
     told: bool,
 }
 
@@ -45,8 +49,8 @@ pub struct Swap {
 }
 
 impl Keeping {
-    pub(in crate::runtime) fn new(kept: Option<Arc<Kept>>) -> Self {
-        Self { kept, operations: 0, swaps: 0, told: false }
+    pub(in crate::runtime) fn new(kept: Option<Arc<Kept>>, remarks: Remarks) -> Self {
+        Self { kept, operations: 0, swaps: 0, remarks, told: false }
     }
 
     /// Counts one question, and gives what to ask.
@@ -83,7 +87,9 @@ impl Keeping {
 
     /// Logs the first refusal of an event. What follows is as a rule the same again.
     pub(super) fn tell(&mut self, refusal: &Refusal) {
-        if refusal.is_the_operators() && !std::mem::replace(&mut self.told, true) {
+        if refusal.is_the_operators() && !std::mem::replace(&mut self.told, true) && self.remarks.may_say() {
+            // It may name a store, and a guest can ask for one by a secret.
+            let refusal = self.remarks.show(&refusal.to_string(), SHOWN);
             tracing::warn!(
                 "refused to keep or look up a value: {refusal}; what else this event is refused is not logged"
             );

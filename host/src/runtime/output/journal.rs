@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::rate::RATE;
-use super::{Level, Line, Mask, OutputSink, Rate, Stream};
+use super::{Level, Line, Mask, OutputSink, Rate, Remarks, Stream};
 
 /// Lines that one event may write: each costs far more than its bytes.
 const MAX_LINES: usize = 500;
@@ -47,6 +47,12 @@ impl Journal {
     ) -> Self {
         let (stdout, stderr) = (Partial::default(), Partial::default());
         Self(Mutex::new(Lines { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0 }))
+    }
+
+    /// What lets the host speak of the same event within the same rate, and without the same secrets.
+    pub(in crate::runtime) fn remarks(&self) -> Remarks {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Remarks::new(Arc::clone(&lines.rate), lines.mask.clone())
     }
 
     /// Takes bytes of standard output, which make lines with those before and after.
@@ -172,9 +178,6 @@ impl Drop for Lines {
                 self.emit_partial(stream, &mut partial.line);
             }
         }
-        if self.lines == 0 && self.dropped == 0 {
-            return;
-        }
         if self.dropped > 0 {
             self.say(format!(
                 "[{} further bytes of output dropped: an event may write {} in {MAX_LINES} lines ([limits] log)]",
@@ -293,6 +296,17 @@ mod tests {
         assert_eq!(kept, BUDGET);
         let dropped = 2 * (MAX_CONTEXT + MAX_LINE) + BUDGET + "latetoo late".len() - BUDGET;
         assert!(last.text.starts_with(&format!("[{dropped} further bytes")), "{last:?}");
+    }
+
+    /// Without a line of the guest's own, too.
+    #[test]
+    fn what_the_host_says_of_an_event_is_within_its_handlers_rate() {
+        let lines = lines(|journal| {
+            let remarks = journal.remarks();
+            let said = (0..5_000).filter(|_| remarks.may_say()).count();
+            assert!((1_000..5_000).contains(&said), "{said}");
+        });
+        assert!(lines.len() == 1 && lines[0].text.contains("lines of this handler dropped"), "{lines:?}");
     }
 
     #[test]

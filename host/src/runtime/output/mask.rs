@@ -68,21 +68,19 @@ impl Mask {
 
     /// A text as it may be shown, by a mask or without one, up to `most` bytes and with an ellipsis in the place of all that
     /// follow. Hardly more of it is looked at than is shown.
-    pub(in crate::runtime) fn clip(mask: Option<&Arc<Self>>, mut text: String, most: usize) -> String {
-        let left = match mask {
-            Some(mask) => {
-                let (shown, left) = mask.shown(&text, most);
-                text = shown;
-                left
+    pub(in crate::runtime) fn clip(mask: Option<&Arc<Self>>, text: &str, most: usize) -> String {
+        let (mut shown, left) = match mask {
+            Some(mask) => mask.shown(text, most),
+            None => {
+                let (shown, left) = text.split_at(text.floor_char_boundary(most));
+                (shown.to_owned(), left.len())
             }
-            None => 0,
         };
-        if left > 0 || text.len() > most {
-            text.truncate(text.floor_char_boundary(most));
-            text.push('…');
-            text.shrink_to_fit();
+        if left > 0 || shown.len() > most {
+            shown.truncate(shown.floor_char_boundary(most));
+            shown.push('…');
         }
-        text
+        shown
     }
 
     /// A text as it may be shown, by a mask or without one.
@@ -298,13 +296,13 @@ mod tests {
     #[test]
     fn what_is_cut_says_so_and_shows_no_part_of_a_secret() {
         let mask = Arc::new(mask(&[("key", "hunter2")]));
-        let clip = |text: &str, most| Mask::clip(Some(&mask), text.to_owned(), most);
+        let clip = |text: &str, most| Mask::clip(Some(&mask), text, most);
         assert_eq!(clip("a hunter2 b", 16), "a [secret key] b");
         assert_eq!(clip("a hunter2 bc", 16), "a [secret key] b…");
         assert_eq!(clip(&"hunter2".repeat(3), 12), "[secret key]…");
         assert_eq!(clip("ä hunter2", 1), "…");
-        assert_eq!(Mask::clip(None, "hunter2".to_owned(), 6), "hunter…");
-        assert_eq!(Mask::clip(None, "hunter2".to_owned(), 7), "hunter2");
+        assert_eq!(Mask::clip(None, "hunter2", 6), "hunter…");
+        assert_eq!(Mask::clip(None, "hunter2", 7), "hunter2");
     }
 
     #[test]

@@ -5,11 +5,13 @@ mod journal;
 mod logging;
 mod mask;
 mod rate;
+mod remarks;
 mod sink;
 mod stream;
 
 pub(super) use journal::Journal;
 pub(super) use mask::Mask;
 pub(super) use rate::Rate;
+pub(super) use remarks::Remarks;
 pub use sink::{Captured, Level, Line, LogLines, OutputSink, Stream};
 pub(super) use stream::GuestOutput;

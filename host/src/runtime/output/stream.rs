@@ -60,7 +60,9 @@ impl OutputStream for GuestOutput {
     /// More than it was told is a guest's error, as with any stream: nothing interrupts the host while it looks for secrets.
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         if bytes.len() > AT_ONCE {
-            return Err(StreamError::trap("the guest wrote more at once than the 65536 bytes that `check-write` gives"));
+            return Err(StreamError::trap(
+                "the guest wrote more at once than the 65536 bytes that `check-write` gives",
+            ));
         }
         self.push(&bytes);
         Ok(())

@@ -2,12 +2,16 @@ use wasmtime::component::{HasData, Linker};
 
 use super::bindings::publisher;
 use crate::publishing::{NewEvent, Outbox, Publication, Refused};
+use crate::runtime::output::Remarks;
 use crate::runtime::state::GuestState;
 
+/// Bytes of a text that a refusal quotes: enough for the 64 characters that it shows.
+const SHOWN: usize = 256;
+
 /// What one instance publishes.
-#[derive(Debug)]
 pub(in crate::runtime) struct Publisher {
     outbox: Outbox,
+    remarks: Remarks,
     told: bool,
 }
 
@@ -23,8 +27,8 @@ pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasm
 }
 
 impl Publisher {
-    pub(in crate::runtime) fn new(outbox: Outbox) -> Self {
-        Self { outbox, told: false }
+    pub(in crate::runtime) fn new(outbox: Outbox, remarks: Remarks) -> Self {
+        Self { outbox, remarks, told: false }
     }
 
     /// What the instance has published, in this order.
@@ -39,8 +43,10 @@ impl publisher::Host for Publisher {
         let attributes = attributes.into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
         let put = self.outbox.put(NewEvent { event_type, data, content_type, ordering_key, attributes });
         put.map_err(|refused| {
+            // Also for the guest, which would print half of a secret where a quote ends within it.
+            let refused = refused.showing(|text| self.remarks.show(text, SHOWN));
             // What follows is as a rule the same again.
-            if !std::mem::replace(&mut self.told, true) {
+            if !std::mem::replace(&mut self.told, true) && self.remarks.may_say() {
                 tracing::warn!("refused to publish an event: {refused}; what else this event is refused is not logged");
             }
             refused.into()
