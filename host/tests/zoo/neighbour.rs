@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::common::TestHost;
 
-/// Senders at once.
-const SENDERS: usize = 2;
+/// Senders at once, and so slots that it takes.
+pub(crate) const SENDERS: usize = 2;
 
 /// Sends the neighbour events, one after the other from each sender, until it is told to end.
 pub(crate) struct Neighbour {
