@@ -1,6 +1,7 @@
 //! Log lines: one JSON object each in Cloud Logging's form, or text for people.
 
 mod json;
+mod text;
 mod trace;
 
 use std::io::IsTerminal;
@@ -11,6 +12,8 @@ use tracing_subscriber::{Layer, fmt};
 
 pub use json::JsonLines;
 pub use trace::TraceContext;
+
+use self::text::TextLines;
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -27,7 +30,7 @@ pub fn init(config: &LogConfig) {
         JsonLines::new(config.project.clone(), std::io::stdout).boxed()
     } else {
         fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(TextLines::new(std::io::stderr))
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .compact()
