@@ -27,6 +27,25 @@ async fn a_handler_that_fails_publishes_nothing_however_it_fails() {
     assert!(receiver.taken().is_empty());
 }
 
+/// What the operator can mend is tried again; what would fail again is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_must_publish_fails_as_what_was_in_its_way_asks_for() {
+    let receiver = Receiver::start().await;
+    let host = host(&receiver).await;
+    for (publish, code) in [
+        (json!({ "type": "not.granted" }), "retry"),
+        (json!({ "type": "b", "key": "k".repeat(1025) }), "reject"),
+        (json!({ "type": "b", "times": 101 }), "reject"),
+    ] {
+        let mut publish = publish;
+        publish["must"] = json!(true);
+        let answer = host.post(&cause(&json!({ "publish": [publish] }))).await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+        assert!(answer.json()["reason"].as_str().unwrap().starts_with("publish: "), "{answer:?}");
+    }
+    assert!(receiver.taken().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_attempt_that_is_done_publishes_once() {
     let receiver = Receiver::start().await;

@@ -22,12 +22,17 @@ use std::fmt;
 use bindings::tidemill::handler::{events, publisher};
 use serde::Serialize;
 
+use crate::Failure;
+
 /// An event that is being put together. Nothing is published before [`NewEvent::publish`], and what is wrong is said there.
 #[derive(Debug)]
 #[must_use = "nothing is published without `.publish()`"]
 pub struct NewEvent(Result<publisher::NewEvent, Error>);
 
-/// Why an event is not published. `?` makes a retry of it, since most of it is the operator's to mend.
+/// Why an event is not published.
+///
+/// `?` makes a retry of what the operator can mend, and a rejection of what would fail again however often the event comes.
+/// Hence this is no [`std::error::Error`], all of which are retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The handler's manifest doesn't list the event type.
@@ -109,4 +114,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotGranted(_) => Self::retry(error),
+            Error::Unpublishable(_) | Error::TooMany(_) => Self::reject(error),
+        }
+    }
+}
