@@ -25,6 +25,8 @@ pub struct Metrics {
     in_flight: Gauge,
     runs: Family<Ran, Histogram, fn() -> Histogram>,
     memory: Family<Ran, Histogram, fn() -> Histogram>,
+    published: Family<Ran, Counter>,
+    refused: Family<Refused, Counter>,
 }
 
 /// How a delivery ended. Handlers and codes are few and none is a stranger's word, so the series are few too.
@@ -39,6 +41,12 @@ struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ran {
     handler: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    handler: String,
+    capability: &'static str,
 }
 
 /// A delivery that the host has and has not answered. It is no longer one once this is dropped.
@@ -64,7 +72,12 @@ impl Default for Metrics {
         registry.register_with_unit("run", help, Unit::Seconds, runs.clone());
         let help = "Most memory that a handler had for an event, linear memories and tables together";
         registry.register_with_unit("run_memory", help, Unit::Bytes, memory.clone());
-        Self { registry: Arc::new(registry), deliveries, in_flight, runs, memory }
+        let (published, refused) = (Family::default(), Family::default());
+        let help = "Events that a handler published and that were sent";
+        registry.register("published", help, published.clone());
+        let help = "What a handler asked for and was refused, by the capability that it is of";
+        registry.register("refused", help, refused.clone());
+        Self { registry: Arc::new(registry), deliveries, in_flight, runs, memory, published, refused }
     }
 }
 
@@ -83,10 +96,18 @@ impl Metrics {
     }
 
     /// Notes one run of a handler.
-    pub fn ran(&self, handler: &str, Invocation { elapsed, peak_memory, .. }: &Invocation) {
+    pub fn ran(&self, handler: &str, Invocation { elapsed, peak_memory, refusals, .. }: &Invocation) {
         let labels = Ran { handler: handler.to_owned() };
         self.runs.get_or_create(&labels).observe(Duration::as_secs_f64(elapsed));
         self.memory.get_or_create(&labels).observe(*peak_memory as f64);
+        for (capability, count) in refusals.by_capability().into_iter().filter(|(_, count)| *count > 0) {
+            self.refused.get_or_create(&Refused { handler: handler.to_owned(), capability }).inc_by(count);
+        }
+    }
+
+    /// Counts events that a handler published, once they are sent.
+    pub fn published(&self, handler: &str, count: usize) {
+        self.published.get_or_create(&Ran { handler: handler.to_owned() }).inc_by(count as u64);
     }
 
     /// All of it, in the form of OpenMetrics.
@@ -109,7 +130,7 @@ impl Drop for InFlight {
 mod tests {
     use super::*;
     use crate::outcome::Outcome;
-    use crate::runtime::{Ending, Fault};
+    use crate::runtime::{Ending, Fault, Refusals};
 
     #[test]
     fn what_is_counted_stands_in_the_text() {
@@ -119,7 +140,9 @@ mod tests {
             metrics.answered(&outcome.answer(), Some("mail"));
         }
         let (elapsed, peak_memory) = (Duration::from_millis(2), 1 << 20);
-        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory, publications: vec![] });
+        let refusals = Refusals { http: 2, key_value: 0, publish: 1 };
+        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory, refusals, publications: vec![] });
+        metrics.published("mail", 3);
         let held = metrics.begin();
         drop(metrics.begin());
         let text = metrics.text();
@@ -129,9 +152,13 @@ mod tests {
             "tidemill_in_flight 1",
             r#"tidemill_run_seconds_sum{handler="mail"} 0.002"#,
             r#"tidemill_run_memory_bytes_count{handler="mail"} 1"#,
+            r#"tidemill_published_total{handler="mail"} 3"#,
+            r#"tidemill_refused_total{handler="mail",capability="http"} 2"#,
+            r#"tidemill_refused_total{handler="mail",capability="publish"} 1"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in {text}");
         }
+        assert!(!text.contains("key-value"), "{text}");
         drop(held);
         assert!(metrics.text().contains("tidemill_in_flight 0"));
     }

@@ -14,8 +14,9 @@ use std::net::SocketAddr;
 use common::{Answer, SCRIPT, TestHost, client, send, wasm};
 use hyper::{Method, StatusCode};
 use serde_json::json;
+use tidemill_host::config::PublishTarget;
 use tidemill_host::scrape;
-use tidemill_test_artifacts::SCRIPTED;
+use tidemill_test_artifacts::{KEY_VALUE, PUBLISH, SCRIPTED};
 use tokio::net::TcpListener;
 
 async fn ask(address: SocketAddr, method: Method, path: &str) -> Answer {
@@ -66,4 +67,34 @@ async fn outcomes_are_counted_by_code_and_handler() {
     assert_eq!(ask(address, Method::POST, "/metrics").await.status, StatusCode::METHOD_NOT_ALLOWED);
     // Who delivers is told nothing of it.
     assert_eq!(host.request(Method::GET, "/metrics", Vec::new()).await.status, StatusCode::NOT_FOUND);
+}
+
+/// Each refusal counts, also those of which the log has no line.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_is_refused_is_counted_by_capability() {
+    let keeps = "events = [\"keeps\"]\n[permissions]\nkey-value = [\"default\"]\n";
+    let publishes = "events = [\"publishes\"]\n[permissions]\npublish = [\"b\"]\n";
+    let [scripted, key_value, publish] = [SCRIPTED, KEY_VALUE, PUBLISH].map(wasm);
+    let handlers =
+        [("scripted", SCRIPT, &*scripted), ("keeps", keeps, &*key_value), ("publishes", publishes, &*publish)];
+    let host = TestHost::start_with(&handlers, |config| {
+        // Nothing is there, and nothing is sent there.
+        config.publishing.target = PublishTarget::Host("http://127.0.0.1:9".parse().unwrap());
+    })
+    .await;
+    for _ in 0..2 {
+        host.script(json!([{ "get": { "url": "http://192.0.2.1/" } }])).await;
+        // What the store itself says of a value is no refusal.
+        let steps = json!([{ "open": "other" }, { "set": ["a", "x"] }, { "increment": ["a", 1] }, { "ask": 1001 }]);
+        host.deliver("keeps", steps.to_string()).await;
+        host.deliver("publishes", json!({ "publish": [{ "type": "a", "times": 3 }] }).to_string()).await;
+    }
+    let text = host.metrics.text();
+    for (handler, capability, count) in
+        [("scripted", "http", 2), ("keeps", "key-value", 2 * (1 + 5)), ("publishes", "publish", 2 * 3)]
+    {
+        let line = format!("tidemill_refused_total{{handler=\"{handler}\",capability=\"{capability}\"}} {count}\n");
+        assert!(text.contains(&line), "{line} is missing in {text}");
+    }
+    assert_eq!(text.matches("tidemill_refused_total{").count(), 3, "{text}");
 }

@@ -160,7 +160,7 @@ impl Dispatcher {
         let cause = publishes
             .then(|| publishing::Cause::of(&received, &handler.name, trace.as_ref(), self.publishing.max_descendants));
         let (outcome, publications) = self.run(&picked, &received, cause).await;
-        let outcome = self.publish(outcome, publications).await;
+        let outcome = self.publish(handler, outcome, publications).await;
         // Only now, or events that wait to be sent could be any number.
         drop(place);
         let case = self.case(sender, attempt);
@@ -209,17 +209,21 @@ impl Dispatcher {
     }
 
     /// Sends what a handler has published that is done. Before it is sent, the event is not handled.
-    async fn publish(&self, outcome: Outcome, publications: Vec<Publication>) -> Outcome {
+    async fn publish(&self, handler: &Handler, outcome: Outcome, publications: Vec<Publication>) -> Outcome {
         if publications.is_empty() {
             return outcome;
         }
         let published: Vec<_> = publications.iter().map(Publication::to_string).collect();
         match self.publishing.send(publications).await {
             Ok(()) => {
+                self.metrics.published(&handler.name, published.len());
                 tracing::info!(published = published.len(), "published {}", published.join(", "));
                 outcome
             }
-            Err(unsent) => Outcome::Unsent(unsent),
+            Err(unsent) => {
+                self.metrics.published(&handler.name, unsent.sent);
+                Outcome::Unsent(unsent)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use wasmtime::Store;
 use super::bindings::{self, events};
 use super::output::Mask;
 use super::state::GuestState;
-use super::{Component, Fault, Grant, Surroundings, cpu};
+use super::{Component, Fault, Grant, Refusals, Surroundings, cpu};
 use crate::publishing::{Cause, Publication};
 
 /// Bytes of a reason that are kept, and of a trap's text. A guest may hand over far more, and whatever is looked at once it
@@ -59,6 +59,8 @@ pub struct Invocation {
     pub elapsed: Duration,
     /// The most memory that it had, linear memory and tables, in bytes.
     pub peak_memory: usize,
+    /// How often it was refused what it asked for.
+    pub refusals: Refusals,
     /// What it published, in its order. Nothing unless it is done: what failed comes again, and must not publish twice.
     pub publications: Vec<Publication>,
 }
@@ -87,11 +89,12 @@ impl Component {
         };
         let ending = ending.told(grant.config.mask());
         let (elapsed, peak_memory) = (start.elapsed(), store.data().meter.peak());
+        let refusals = store.data().refusals();
         let publications = match &ending {
             Ending::Done => store.into_data().into_publications(),
             Ending::Retry { .. } | Ending::Reject { .. } | Ending::Fault(_) => Vec::new(),
         };
-        Invocation { ending, elapsed, peak_memory, publications }
+        Invocation { ending, elapsed, peak_memory, refusals, publications }
     }
 }
 

@@ -24,6 +24,6 @@ pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
 pub use invoke::{Ending, Invocation};
 pub use limits::{Limits, MAX_TABLE_ENTRIES};
-pub use output::{Captured, Level, Line, LogLines, OutputSink, Stream};
+pub use output::{Captured, Level, Line, LogLines, OutputSink, Refusals, Stream};
 pub use state::Grant;
 pub use surroundings::{Machine, Surroundings, ThisMachine};

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::http::{Hooks, Reach};
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
-use super::output::{GuestOutput, Journal};
+use super::output::{GuestOutput, Journal, Refusals, Remarks};
 use super::publishing::Publisher;
 use super::{Configuration, Limits, Surroundings};
 use crate::key_value::Space;
@@ -38,6 +38,7 @@ pub(super) struct GuestState {
     table: ResourceTable,
     config: Arc<WasiConfigVariables>,
     journal: Arc<Journal>,
+    remarks: Remarks,
     key_value: Keeping,
     publisher: Publisher,
     pub(super) meter: Meter,
@@ -72,6 +73,7 @@ impl GuestState {
             table,
             config: Arc::clone(grant.config.given_out()),
             journal,
+            remarks: remarks.clone(),
             key_value: Keeping::new(kept, remarks.clone()),
             publisher: Publisher::new(Outbox::new(grant.publish.clone(), cause), remarks),
             meter,
@@ -86,6 +88,11 @@ impl GuestState {
     /// Where its lines go.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What the instance was refused so far.
+    pub(super) fn refusals(&self) -> Refusals {
+        self.remarks.refusals()
     }
 
     pub(super) fn key_value(&mut self) -> View<'_> {

@@ -54,6 +54,8 @@ async fn an_endless_body_is_cut() {
     assert!(server.sent() < 32 << 20, "{} bytes were taken", server.sent());
     let told = log::of_message(&answer.message_id);
     assert!(told.iter().any(|line| line["message"].as_str().unwrap().starts_with("cut an answer off")), "{told:?}");
+    let counted = host.metrics.text();
+    assert!(counted.contains("tidemill_refused_total{handler=\"scripted\",capability=\"http\"} 1\n"), "{counted}");
     assert_well(&host, "a bomb").await;
 }
 

@@ -30,6 +30,8 @@ async fn an_event_leaves_whole_signed_and_marked() {
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     let [sent] = receiver.take().try_into().unwrap();
     assert_eq!(printed(&answer), [format!("published {}", attribute(&sent, "event-id"))]);
+    let counted = host.metrics.text();
+    assert!(counted.contains("tidemill_published_total{handler=\"chain\"} 1\n"), "{counted}");
     assert_eq!((&*sent.message.data, sent.message.ordering_key.as_deref()), (&b"{\"id\":7}"[..], Some("user-7")));
     for (name, value) in [
         ("event-type", "b"),

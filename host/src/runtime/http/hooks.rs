@@ -11,7 +11,7 @@ use super::body::{self, Longest};
 use super::exchange::{Timeouts, exchange};
 use super::refusal::{Refusal, Told};
 use crate::outgoing::{Origin, OriginError};
-use crate::runtime::output::Remarks;
+use crate::runtime::output::{Capability, Remarks};
 
 /// Requests that one event may send. It bounds the log lines about refused ones too.
 pub(super) const MAX_REQUESTS: usize = 100;
@@ -129,6 +129,8 @@ impl WasiHttpHooks for Hooks {
                 // One line about the first that is too many: the rest is known.
                 if self.sent <= MAX_REQUESTS + 1 {
                     told.refused(&refusal);
+                } else {
+                    self.remarks.count(Capability::Http);
                 }
                 return Box::new(std::future::ready(Err((&refusal).into())));
             }

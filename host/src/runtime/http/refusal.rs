@@ -5,7 +5,7 @@ use wasmtime_wasi_http::Error;
 
 use super::hooks::{MAX_OPEN, MAX_REQUESTS};
 use crate::outgoing::OriginError;
-use crate::runtime::output::Remarks;
+use crate::runtime::output::{Capability, Remarks};
 
 /// Bytes of an origin that are logged, and of why a request to it is refused.
 const SHOWN: usize = 1 << 10;
@@ -25,6 +25,7 @@ impl Told {
 
     /// That the host refused the request, and why.
     pub(super) fn refused(&self, why: &impl Display) {
+        self.remarks.count(Capability::Http);
         if self.remarks.may_say() {
             let why = self.remarks.show(&why.to_string(), SHOWN);
             tracing::warn!(origin = self.origin, "refused an outgoing request: {why}");
@@ -33,6 +34,7 @@ impl Told {
 
     /// That the host cut the answer off after so many bytes.
     pub(super) fn cut(&self, bytes: usize) {
+        self.remarks.count(Capability::Http);
         if self.remarks.may_say() {
             tracing::warn!(
                 origin = self.origin,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::refusal::Refusal;
 use crate::key_value::{Key, KeyValue, Space, StoreName};
-use crate::runtime::output::Remarks;
+use crate::runtime::output::{Capability, Remarks};
 
 /// How often one event may ask its stores.
 pub(super) const MAX_OPERATIONS: usize = 1000;
@@ -85,8 +85,11 @@ impl Keeping {
         self.swaps = self.swaps.saturating_sub(1);
     }
 
-    /// Logs the first refusal of an event. What follows is as a rule the same again.
+    /// Counts a refusal, and logs the first of an event. What follows is as a rule the same again.
     pub(super) fn tell(&mut self, refusal: &Refusal) {
+        if refusal.is_one() {
+            self.remarks.count(Capability::KeyValue);
+        }
         if refusal.is_the_operators() && !std::mem::replace(&mut self.told, true) && self.remarks.may_say() {
             // It may name a store, and a guest can ask for one by a secret.
             let refusal = self.remarks.show(&refusal.to_string(), SHOWN);

@@ -28,6 +28,18 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether the guest may not have what it asked for, rather than that it can't be had now, or isn't there.
+    pub(super) fn is_one(&self) -> bool {
+        match self {
+            Self::Store(error) => {
+                matches!(error, KeyValueError::Key(_) | KeyValueError::Value(_) | KeyValueError::Full { .. })
+            }
+            Self::NotListed(_) | Self::NoName | Self::TooMany | Self::TooManySwaps | Self::Loading => true,
+        }
+    }
+}
+
 impl From<&Refusal> for Error {
     fn from(refusal: &Refusal) -> Self {
         match refusal {

@@ -12,6 +12,7 @@ mod stream;
 pub(super) use journal::Journal;
 pub(super) use mask::Mask;
 pub(super) use rate::Rate;
-pub(super) use remarks::Remarks;
+pub use remarks::Refusals;
+pub(super) use remarks::{Capability, Remarks};
 pub use sink::{Captured, Level, Line, LogLines, OutputSink, Stream};
 pub(super) use stream::GuestOutput;

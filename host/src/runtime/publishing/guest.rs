@@ -2,7 +2,7 @@ use wasmtime::component::{HasData, Linker};
 
 use super::bindings::publisher;
 use crate::publishing::{NewEvent, Outbox, Publication, Refused};
-use crate::runtime::output::Remarks;
+use crate::runtime::output::{Capability, Remarks};
 use crate::runtime::state::GuestState;
 
 /// Bytes of a text that a refusal quotes: enough for the 64 characters that it shows.
@@ -43,6 +43,7 @@ impl publisher::Host for Publisher {
         let attributes = attributes.into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
         let put = self.outbox.put(NewEvent { event_type, data, content_type, ordering_key, attributes });
         put.map_err(|refused| {
+            self.remarks.count(Capability::Publish);
             // Also for the guest, which would print half of a secret where a quote ends within it.
             let refused = refused.showing(|text| self.remarks.show(text, SHOWN));
             // What follows is as a rule the same again.
