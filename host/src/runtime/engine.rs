@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::http::Reach;
+use super::http::{self, Reach};
 use super::key_value::{self, Kept};
 use super::state::GuestState;
 use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings, publishing};
@@ -158,7 +158,7 @@ impl Runtime {
     fn linker_for(&self, grant: &Grant) -> wasmtime::Result<Linker<GuestState>> {
         let mut linker = Linker::clone(&self.linker);
         if !grant.http.is_empty() {
-            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            http::add_to_linker(&mut linker)?;
         }
         if !grant.key_value.is_empty() {
             key_value::add_to_linker(&mut linker)?;

@@ -5,7 +5,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::http::{Hooks, Reach};
+use super::http::{HEADERS, Hooks, Reach};
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal, Refusals, Remarks};
@@ -66,9 +66,11 @@ impl GuestState {
         surroundings.furnish(&mut wasi);
         let mut table = ResourceTable::new();
         table.set_max_capacity(grant.limits.resources);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS);
         Self {
             wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
+            http,
             http_hooks: Hooks::new(reach, remarks.clone()),
             table,
             config: Arc::clone(grant.config.given_out()),

@@ -215,3 +215,26 @@ async fn an_event_sends_so_many_requests_and_no_more() {
     assert_eq!(server.heads().len(), 100);
     assert_eq!(host.script(json!([get(server.url())])).await.status.as_u16(), 204, "the next event has its own");
 }
+
+/// The host keeps it for each request that a guest makes, sent or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_far_too_long_is_no_request() {
+    let server = Server::start(|_| Reply::ok("reached")).await;
+    let host = host(&[server.url()], Names::new(&[])).await;
+    let long = "x".repeat(20 << 10);
+    for (step, words) in [
+        (get(format!("{}/{long}", server.url())), "its path"),
+        (get(format!("http://{}test", "x.".repeat(300))), "its host"),
+        (
+            json!({ "get": { "url": server.url(), "headers": { "a": long, "b": long } } }),
+            "size of fields exceeds limit",
+        ),
+    ] {
+        let answer = host.script(json!([step])).await;
+        let reason = answer.json()["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains(words), "{words}: {reason}");
+    }
+    assert!(server.heads().is_empty());
+    let step = get(format!("{}/{}", server.url(), "x".repeat(8 << 10)));
+    assert_eq!(printed(&host.script(json!([step])).await), ["200 reached"]);
+}

@@ -116,6 +116,46 @@ pub(crate) fn timers() -> Vec<u8> {
     component(outside, &inside, r#"(with "host" (instance (export "new" (func $new))))"#)
 }
 
+/// Makes requests that it never sends, each with 1 MiB of a method, and traps where it may not.
+pub(crate) fn requests() -> Vec<u8> {
+    let outside = r#"
+        (import "wasi:http/types@0.2.0" (instance $types
+            (export "fields" (type $fields (sub resource)))
+            (export "outgoing-request" (type $request (sub resource)))
+            (type $names (variant (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
+                (case "options") (case "trace") (case "patch") (case "other" string)))
+            (export "method" (type $method (eq $names)))
+            (export "[constructor]fields" (func (result (own $fields))))
+            (export "[constructor]outgoing-request" (func (param "headers" (own $fields)) (result (own $request))))
+            (export "[method]outgoing-request.set-method"
+                (func (param "self" (borrow $request)) (param "method" $method) (result (result))))))
+        (core module $second
+            (memory (export "memory") 16)
+            (func $fill (memory.fill (i32.const 0) (i32.const 65) (i32.const 1048576)))
+            (start $fill))
+        (core instance $second (instantiate $second))
+        (core func $fields (canon lower (func $types "[constructor]fields")))
+        (core func $request (canon lower (func $types "[constructor]outgoing-request")))
+        (core func $set (canon lower (func $types "[method]outgoing-request.set-method")
+            (memory (core memory $second "memory"))))"#;
+    let code = "(local $request i32) \
+                (loop $again \
+                    (local.set $request (call $request (call $fields))) \
+                    (if (call $set (local.get $request) (i32.const 9) (i32.const 0) (i32.const 1048576)) \
+                        (then unreachable)) \
+                    (br $again))";
+    let inside = format!(
+        r#"(import "host" "fields" (func $fields (result i32)))
+           (import "host" "request" (func $request (param i32) (result i32)))
+           (import "host" "set" (func $set (param i32 i32 i32 i32) (result i32)))
+           {}"#,
+        handling(code)
+    );
+    let with = r#"(with "host" (instance
+        (export "fields" (func $fields)) (export "request" (func $request)) (export "set" (func $set))))"#;
+    component(outside, &inside, with)
+}
+
 /// Asks for so many random bytes, and if it gets them, again and again.
 pub(crate) fn random(bytes: u64) -> Vec<u8> {
     let outside = r#"

@@ -116,6 +116,16 @@ fn space() -> Vec<Animal> {
             component::resources(),
             "resources",
         ),
+        Animal {
+            permissions: "http = [\"http://127.0.0.1:9\"]".to_owned(),
+            ..built(
+                "million-requests",
+                "makes requests with a megabyte in the method of each, and sends none",
+                "",
+                component::requests(),
+                "trap",
+            )
+        },
         built("million-timers", "has the host make timers and drops none", "", component::timers(), "resources"),
     ]
 }

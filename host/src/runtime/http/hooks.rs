@@ -18,6 +18,11 @@ pub(super) const MAX_REQUESTS: usize = 100;
 /// Requests that one event may have open at once, from when they are sent to the end of their answer.
 pub(super) const MAX_OPEN: usize = 8;
 
+/// Bytes of a request's headers, as the engine counts them: with some fifty for each.
+pub(in crate::runtime) const HEADERS: usize = 32 << 10;
+/// Bytes of a body that a guest may write at once. Two such pieces of each body wait in the host's memory.
+const PIECE: usize = 16 << 10;
+
 /// Headers without which no metadata server answers: Google's, the older form of it, Amazon's.
 const METADATA_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("metadata-flavor"),
@@ -120,6 +125,10 @@ impl WasiHttpHooks for Hooks {
     /// The client sets it, to the host that was judged.
     fn set_host_header(&mut self) -> bool {
         false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Transfer) -> Sending {

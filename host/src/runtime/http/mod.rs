@@ -6,9 +6,11 @@
 mod body;
 mod error;
 mod exchange;
+mod guest;
 mod hooks;
 mod reach;
 mod refusal;
 
-pub(super) use hooks::Hooks;
+pub(super) use guest::add_to_linker;
+pub(super) use hooks::{HEADERS, Hooks};
 pub(super) use reach::Reach;
