@@ -1,5 +1,7 @@
 //! Log lines: one JSON object each in Cloud Logging's form, or text for people.
 
+#[cfg(test)]
+mod buffer;
 mod json;
 mod text;
 mod trace;

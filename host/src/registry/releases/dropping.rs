@@ -1,6 +1,9 @@
 //! Having every host drop a canary that one has found to do worse than it may.
 
+use tidemill_events::format_rfc3339;
+
 use super::follow::Following;
+use crate::artifact::Digest;
 use crate::store::{Action, Look, Release, ReleaseNumber, StoreError};
 
 impl Following {
@@ -32,7 +35,7 @@ impl Following {
     async fn without(
         &self,
         handler: &str,
-        canary: crate::artifact::Digest,
+        canary: Digest,
         evidence: &str,
     ) -> Result<Option<ReleaseNumber>, StoreError> {
         let Look::Live(live) = self.releases.store.look(None).await? else { return Ok(None) };
@@ -44,9 +47,7 @@ impl Following {
         served.canary = None;
         let release = Release {
             action: Action::DropCanary { handler: handler.to_owned() },
-            at: time::OffsetDateTime::from((self.releases.clock)())
-                .format(&time::format_description::well_known::Rfc3339)
-                .unwrap_or_default(),
+            at: format_rfc3339((self.releases.clock)()),
             by: format!("the host {}", self.releases.host),
             why: evidence.to_owned(),
             ..release

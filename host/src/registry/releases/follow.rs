@@ -9,7 +9,7 @@ use super::super::{Registry, Trial};
 use super::loading::{Loaded, Unserved};
 use super::report::EVERY;
 use super::{Releases, cache};
-use crate::store::{Live, Look, Release};
+use crate::store::{Live, Look, Release, Store};
 
 /// How far the state of a host has come, behind a store.
 pub(super) struct Following {
@@ -103,7 +103,7 @@ impl Following {
             Ok(release) => release,
             Err(error) => return self.say(error.to_string()),
         };
-        match self.serve(release).await {
+        match self.serve(release, &self.releases.store.clone()).await {
             Ok(()) => {
                 self.settled = true;
                 self.clear();
@@ -117,17 +117,8 @@ impl Following {
     }
 
     /// Loads what a release needs and puts it in the place of what serves, all at once.
-    async fn serve(&mut self, release: Release) -> Result<(), Unserved> {
-        let (start, store) = (Instant::now(), self.releases.store.clone());
-        self.serve_from(release, &store, start).await
-    }
-
-    async fn serve_from(
-        &mut self,
-        release: Release,
-        store: &crate::store::Store,
-        start: Instant,
-    ) -> Result<(), Unserved> {
+    async fn serve(&mut self, release: Release, store: &Store) -> Result<(), Unserved> {
+        let start = Instant::now();
         let snapshot = self.loaded.snapshot(&release, store, &self.loader, &self.trials()).await?;
         self.registry.replace(snapshot);
         tracing::info!(
@@ -161,7 +152,7 @@ impl Following {
         match cache::kept(&folder).await {
             Ok(Some((release, cache))) => {
                 let number = release.number;
-                match self.serve_from(release, &cache, Instant::now()).await {
+                match self.serve(release, &cache).await {
                     Ok(()) => tracing::warn!(
                         "release {number} serves, as it was kept in {}; what is live now is not known",
                         folder.display()
