@@ -6,6 +6,7 @@ mod failure;
 mod grants;
 mod input;
 mod invoke;
+mod keygen;
 mod output;
 mod publish;
 mod release;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
         Some(("remove", flags)) => release::main(flags, variables, release::remove::run),
         Some(("releases", flags)) => release::main(flags, variables, release::releases::run),
         Some(("status", flags)) => release::main(flags, variables, release::status::run),
+        Some(("keygen", flags)) => keygen::main(flags),
+        Some(("sign", flags)) => release::sign::main(flags, variables),
+        Some(("verify", flags)) => release::verify::main(flags, variables),
         // Clap asks for a subcommand and knows no others.
         _ => Ok(ExitCode::SUCCESS),
     };
@@ -64,6 +68,9 @@ fn command() -> Command {
         .subcommand(release::remove::command())
         .subcommand(release::releases::command())
         .subcommand(release::status::command())
+        .subcommand(keygen::command())
+        .subcommand(release::sign::command())
+        .subcommand(release::verify::command())
 }
 
 /// The flag `--output json`, for commands that print data.

@@ -22,10 +22,11 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::outgoing::{Outgoing, Resolve, SystemResolver};
 use crate::publishing::Publishing;
-use crate::registry::{FolderWatch, Registry, ReleaseWatch, Releases, WatchError};
+use crate::registry::{FolderWatch, Loader, Registry, ReleaseWatch, Releases, WatchError};
 use crate::runtime::{LogLines, Runtime, RuntimeConfig, RuntimeError, Surroundings, ThisMachine};
 use crate::server::{self, Drained, ServerLimits};
 use crate::store::{Store, StoreError};
+use crate::trust::{CodeCache, CodeCacheError};
 
 /// A host, built and not yet serving.
 pub struct App {
@@ -63,6 +64,9 @@ pub enum AppError {
     /// No store of releases.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No place for compiled code.
+    #[error("code-cache: {0}")]
+    CodeCache(#[from] CodeCacheError),
     /// No place for dead letters.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
@@ -156,18 +160,20 @@ impl App {
                 .keeping(key_value)
                 .publishing(publishes);
         parts::tell_allocation(runtime.allocation());
-        let (terms, followed) = (config.terms(), Arc::clone(registry));
+        let code_cache = config.code_cache.as_deref().map(CodeCache::open).transpose()?;
+        let loader = Loader { runtime, terms: config.terms(), trust: config.trust.clone(), code_cache };
+        let followed = Arc::clone(registry);
         let watch = match config.handlers.clone() {
             HandlerSource::Folder(folder) => {
                 let interval = config.watch_interval;
-                let start = move || FolderWatch::start(folder, runtime, followed, terms, interval);
+                let start = move || FolderWatch::start(folder, loader, followed, interval);
                 Watch::Folder(tokio::task::spawn_blocking(start).await??)
             }
             HandlerSource::Store(StoreConfig { url, variables, poll, cache }) => {
                 let store = Store::open(&url, &variables.0)?;
                 let host = Uuid::now_v7().to_string();
                 tracing::info!(host, "serving what is live in the store {store}");
-                let releases = Releases { store, cache, runtime, terms, poll, host, clock: wall_clock };
+                let releases = Releases { store, cache, loader, poll, host, clock: wall_clock };
                 Watch::Releases(ReleaseWatch::start(releases, followed).await.map_err(WatchError::Thread)?)
             }
         };

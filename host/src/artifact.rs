@@ -20,8 +20,8 @@ pub struct Artifact {
     pub wasm: Vec<u8>,
 }
 
-/// The name of an artifact: SHA-256 over manifest and component, each with its length (8 bytes, little-endian) before it.
-/// Written `sha256:HEX`.
+/// A SHA-256. The name of an artifact is the one over manifest and component, each with its length (8 bytes, little-endian)
+/// before it. Written `sha256:HEX`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
@@ -45,6 +45,12 @@ impl Artifact {
 }
 
 impl Digest {
+    /// SHA-256 of these bytes alone.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// The digits alone, as a name that any file system takes.
     #[must_use]
     pub fn hex(&self) -> String {

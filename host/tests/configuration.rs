@@ -265,7 +265,7 @@ fn every_setting_has_a_flag_a_variable_and_a_reference_entry() {
     for setting in SETTINGS {
         let expected = format!("TIDEMILL_{}", setting.name.to_uppercase().replace('-', "_"));
         assert_eq!(setting.variable, expected);
-        for word in [setting.name, &format!("--{}", setting.flag), setting.variable, setting.help] {
+        for word in [setting.name, &format!("--{}", setting.flag()), setting.variable, setting.help] {
             assert!(page.contains(word), "docs/configuration.md doesn't say {word:?}");
         }
     }
@@ -326,4 +326,27 @@ fn a_rule_with_a_comma_is_no_two_rules() {
     let variables = &[("TIDEMILL_GRANTS", "mail key-value=default, * memory=1MiB")];
     let grants = read(&Given { variables, ..LEAST }).unwrap().grants;
     assert!(grants.of("mail").key_value("default") && grants.of("other").caps().memory == Some(1 << 20));
+}
+
+#[test]
+fn who_trusts_a_key_refuses_what_none_has_signed_unless_told_otherwise() {
+    let key = tidemill_host::trust::SecretKey::generate().unwrap().0.public();
+    let (first, second) = (format!("a={key}"), format!("b={key}"));
+    let read = |flags: &[&str]| read(&Given { flags: &[LEAST.flags, flags].concat(), ..LEAST });
+    let digest = tidemill_host::artifact::Digest::of(b"");
+    let runs = |flags: &[&str]| read(flags).unwrap().trust.judge("h", digest, &[]).is_ok();
+    assert!(runs(&[]));
+    assert!(!runs(&["--trusted-key", &first]));
+    assert!(runs(&["--trusted-key", &first, "--unsigned-artifacts", "allow"]));
+    assert!(!runs(&["--trusted-key", &first, "--trusted-key", &second, "--unsigned-artifacts", "refuse"]));
+    for (flags, says) in [
+        (&["--trusted-key", "ed25519:AAAA"][..], "it names no key"),
+        (&["--trusted-key", "a=ed25519:AAAA"], "it is no public key"),
+        (&["--trusted-key", &first, "--trusted-key", &first], "two keys have the name \"a\""),
+        (&["--unsigned-artifacts", "refuse"], "no key is trusted"),
+        (&["--trusted-key", &first, "--unsigned-artifacts", "maybe"], "unsigned-artifacts"),
+    ] {
+        let problems = read(flags).unwrap_err().to_string();
+        assert!(problems.contains(says), "{flags:?}: {problems}");
+    }
 }

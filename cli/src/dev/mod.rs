@@ -93,6 +93,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("accept", "v2,v1");
     sources.default_to("dead-letter", data.join("dead-letter").display().to_string());
     sources.default_to("key-value", format!("disk:{}", data.join("key-value.redb").display()));
+    sources.default_to("code-cache", data.join("code").display().to_string());
     sources.default_to("publish-to", TOPIC);
     sources.default_to("max-attempts", "5");
     sources.default_to("allow-private", LOOPBACK);

@@ -1,19 +1,34 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tidemill_host::artifact::{Artifact, Digest, MAX_COMPONENT, MAX_MANIFEST};
+use tidemill_host::registry::Handler;
+use tidemill_host::runtime::Runtime;
+use tidemill_host::trust::Envelope;
 
-use crate::build::{checker, judge};
+use crate::build::judge;
+
+/// The signature beside an artifact.
+pub(super) const SIGNATURE: &str = "handler.sig";
+/// The longest signature that is read, in bytes.
+const MAX_SIGNATURE: u64 = 64 << 10;
 
 /// A handler's artifact as it lies on disk.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// What people named it by.
     path: PathBuf,
-    /// What names the handler where its manifest doesn't.
-    name: String,
-    artifact: Artifact,
+    /// Where its manifest and its signature are.
+    pub(super) folder: PathBuf,
+    /// The handler's name.
+    pub(super) name: String,
+    /// Its bytes.
+    pub(super) artifact: Artifact,
+    /// The signature that lies beside it.
+    pub(super) envelope: Option<Envelope>,
 }
 
 /// An artifact that a host could serve.
@@ -21,14 +36,14 @@ pub(super) struct Found {
 pub(super) struct Candidate {
     /// Where it is.
     pub(super) path: PathBuf,
-    /// The handler's name.
-    pub(super) handler: String,
-    /// The event types that it serves.
-    pub(super) events: Vec<String>,
+    /// The handler, as it was loaded to be judged.
+    pub(super) handler: Arc<Handler>,
     /// Its bytes.
     pub(super) artifact: Artifact,
     /// Their digest.
     pub(super) digest: Digest,
+    /// The signature that lay beside them.
+    pub(super) envelope: Option<Envelope>,
 }
 
 /// Reads what is at `path`: a component's file with its handler.toml beside it, a folder that holds both, or a folder of
@@ -65,15 +80,13 @@ pub(super) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
 }
 
 /// Judges them as a host would. What is wrong with each is said together.
-pub(super) fn judge_all(found: Vec<Found>) -> anyhow::Result<Vec<Candidate>> {
-    let checker = checker()?;
+pub(super) fn judge_all(found: Vec<Found>, checker: &Runtime) -> anyhow::Result<Vec<Candidate>> {
     let (mut candidates, mut problems): (Vec<Candidate>, Vec<String>) = (Vec::new(), Vec::new());
-    for Found { path, name, artifact } in found {
-        match judge(&artifact, &name, &checker) {
+    for Found { path, name, artifact, envelope, .. } in found {
+        match judge(&artifact, &name, checker) {
             Err(error) => problems.push(format!("{}: {error}", path.display())),
             Ok(handler) => {
-                let (handler, events) = (handler.name.clone(), handler.events.clone());
-                candidates.push(Candidate { path, handler, events, digest: artifact.digest(), artifact });
+                candidates.push(Candidate { path, handler, digest: artifact.digest(), artifact, envelope });
             }
         }
     }
@@ -101,7 +114,14 @@ fn read(path: PathBuf, name: String, folder: &Path, component: &Path) -> anyhow:
     let advice = "a handler.toml beside the component says which events it serves";
     let manifest = read_file(&folder.join("handler.toml"), MAX_MANIFEST, advice)?;
     let wasm = read_file(component, MAX_COMPONENT, "`tidemill build --out DIR` makes it; then deploy that DIR")?;
-    Ok(Found { path, name, artifact: Artifact { manifest, wasm } })
+    let signature = folder.join(SIGNATURE);
+    let envelope = if signature.exists() {
+        let bytes = read_file(&signature, MAX_SIGNATURE, "")?;
+        Some(Envelope::read(&bytes).with_context(|| format!("{}", signature.display()))?)
+    } else {
+        None
+    };
+    Ok(Found { path, folder: folder.to_owned(), name, artifact: Artifact { manifest, wasm }, envelope })
 }
 
 /// Reads a file of at most `limit` bytes. `advice` is for who has none.

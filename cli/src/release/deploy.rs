@@ -13,6 +13,8 @@ use super::artifacts::{self, Candidate};
 use super::edit::{self, Edit};
 use super::routes::Routes;
 use super::share::Share;
+use super::stock::{Signing, Stock, compile_flag, key_flag};
+use crate::build::checker;
 use crate::failure::Failure;
 
 /// The subcommand and its flags.
@@ -32,6 +34,8 @@ pub(crate) fn command() -> Command {
                 .value_parser(str::parse::<Share>)
                 .help("Try them on a share of the events, such as 5%, beside what serves now"),
         )
+        .arg(key_flag())
+        .arg(compile_flag())
         .args(edit::flags())
         .after_help(
             "Each artifact is judged as a host would before anything is written.\n\n\
@@ -43,31 +47,34 @@ pub(crate) fn command() -> Command {
 pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let path = PathBuf::from(flags.get_one::<String>("path").map(String::as_str).unwrap_or_default());
     let found = artifacts::find(&path).map_err(|error| Failure::misused(format!("{error:#}")))?;
-    let candidates = tokio::task::block_in_place(|| artifacts::judge_all(found))?;
+    let (signing, checker) = (Signing::of(flags, &desk.variables)?, checker()?);
+    let candidates = tokio::task::block_in_place(|| artifacts::judge_all(found, &checker))?;
     let current = desk.current().await?;
     let mut handlers = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
     match flags.get_one::<Share>("canary") {
         None => handlers.extend(
             candidates
                 .iter()
-                .map(|candidate| (candidate.handler.clone(), Served { artifact: candidate.digest, canary: None })),
+                .map(|candidate| (candidate.handler.name.clone(), Served { artifact: candidate.digest, canary: None })),
         ),
         Some(share) => try_out(&mut handlers, &candidates, *share)?,
     }
     let routes = Routes::of(&handlers, &candidates, &desk.store).await?;
     routes.apart()?;
     for candidate in &candidates {
-        if let Some(Served { artifact, canary: Some(canary) }) = handlers.get(&candidate.handler) {
-            routes.same(&candidate.handler, *artifact, canary.artifact)?;
+        if let Some(Served { artifact, canary: Some(canary) }) = handlers.get(&candidate.handler.name) {
+            routes.same(&candidate.handler.name, *artifact, canary.artifact)?;
         }
     }
-    let artifacts = candidates.into_iter().map(|candidate| candidate.artifact).collect();
+    let stock = candidates.into_iter().map(|candidate| Stock::of(candidate, signing.as_ref(), checker.id()));
+    let artifacts = stock.collect::<anyhow::Result<_>>()?;
     edit::carry_out(desk, flags, current, Edit { action: Action::Deploy, handlers, artifacts }).await
 }
 
 /// Puts the candidates beside what serves. One that is what serves stays as it is.
 fn try_out(handlers: &mut BTreeMap<String, Served>, candidates: &[Candidate], share: Share) -> anyhow::Result<()> {
     for Candidate { handler, digest, path, .. } in candidates {
+        let handler = &handler.name;
         let served = handlers.get_mut(handler).ok_or_else(|| {
             anyhow!(
                 "{}: the handler {handler} doesn't serve yet, so there is nothing to try it beside: deploy it without \

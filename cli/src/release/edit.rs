@@ -7,15 +7,16 @@ use clap::{Arg, ArgAction, ArgMatches};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use tidemill_events::format_rfc3339;
-use tidemill_host::artifact::{Artifact, Digest};
+use tidemill_host::artifact::Digest;
 use tidemill_host::config::parse_duration;
 use tidemill_host::store::{Action, Release, ReleaseNumber, Served};
 
 use super::change::{Change, changes};
 use super::hosts::Standing;
+use super::stock::Stock;
 use super::{Current, Desk, wait};
 use crate::failure::Failure;
-use crate::output::say;
+use crate::output::{progress, say};
 
 /// Artifacts that are put at once.
 const AT_ONCE: usize = 4;
@@ -26,8 +27,8 @@ pub(super) struct Edit {
     pub(super) action: Action,
     /// What serves afterwards.
     pub(super) handlers: BTreeMap<String, Served>,
-    /// What may not be in the store yet.
-    pub(super) artifacts: Vec<Artifact>,
+    /// What may not be in the store yet, or not with its signature.
+    pub(super) artifacts: Vec<Stock>,
 }
 
 /// The flags of every command that changes what is live.
@@ -64,10 +65,11 @@ pub(super) async fn carry_out(
     let before = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
     let (action, wanted) = (edit.action.clone(), edit.handlers.clone());
     let changes = changes(&before, &wanted);
-    let live = if changes.is_empty() || flags.get_flag("dry-run") {
+    let live = if flags.get_flag("dry-run") {
         None
     } else {
-        Some(write(desk, flags, current.as_ref(), edit).await?)
+        put(desk, current.as_ref(), &edit.artifacts, changes.is_empty()).await?;
+        if changes.is_empty() { None } else { Some(write(desk, flags, current.as_ref(), edit).await?) }
     };
     let told = Told { desk, action, previous: current.as_ref().map(|current| current.release.number), changes };
     if !desk.as_json {
@@ -89,13 +91,23 @@ pub(super) async fn carry_out(
     }
 }
 
-/// Puts what is not in the store yet, then makes the release live.
-async fn write(desk: &Desk, flags: &ArgMatches, current: Option<&Current>, edit: Edit) -> Result<Release, Failure> {
+/// Puts what is not in the store yet. What serves already may get a signature that it didn't have.
+async fn put(desk: &Desk, current: Option<&Current>, artifacts: &[Stock], unchanged: bool) -> Result<(), Failure> {
     let there: BTreeSet<Digest> =
         current.into_iter().flat_map(|current| current.release.artifacts()).map(|(_, digest)| digest).collect();
-    let new = edit.artifacts.iter().filter(|artifact| !there.contains(&artifact.digest()));
-    let put = stream::iter(new).map(|artifact| async move { desk.store.put_artifact(artifact).await.map(drop) });
-    put.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let new = artifacts.iter().map(|stock| (stock, there.contains(&stock.digest())));
+    let new = new.filter(|(stock, there)| !there || stock.is_signed());
+    let put = stream::iter(new).map(|(stock, there)| async move { stock.put(&desk.store, there).await });
+    let signed: Vec<bool> = put.buffer_unordered(AT_ONCE).try_collect().await?;
+    let signed = signed.iter().filter(|signed| **signed).count();
+    if unchanged && signed > 0 {
+        progress(format_args!("{signed} signatures are new in the store"));
+    }
+    Ok(())
+}
+
+/// Makes the release live, whose artifacts are in the store.
+async fn write(desk: &Desk, flags: &ArgMatches, current: Option<&Current>, edit: Edit) -> Result<Release, Failure> {
     let text = |name: &str| flags.get_one::<String>(name).cloned();
     let release = Release {
         // These two are given when it is made live.

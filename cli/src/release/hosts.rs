@@ -78,7 +78,7 @@ impl Standing {
 
     /// As data.
     pub(super) fn as_json(&self) -> Value {
-        let Report { host, release, wanted, problem, handlers, dropped, at, every } = &self.report;
+        let Report { host, release, wanted, problem, handlers, dropped, engine, at, every } = &self.report;
         let (state, lag) = match &self.state {
             State::Serves => ("serves", None),
             State::Lags(lag) => ("lags", Some(lag)),
@@ -93,6 +93,7 @@ impl Standing {
             "problem": problem,
             "handlers": handlers,
             "dropped": dropped,
+            "engine": engine,
             "reported_at": SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(*at)).map(format_rfc3339),
             "reported_seconds_ago": self.ago,
             "reports_every_seconds": every,

@@ -15,7 +15,10 @@ pub(crate) mod remove;
 pub(crate) mod rollback;
 mod routes;
 mod share;
+pub(crate) mod sign;
 pub(crate) mod status;
+mod stock;
+pub(crate) mod verify;
 mod wait;
 
 use std::path::Path;
@@ -34,6 +37,8 @@ pub(crate) struct Desk {
     /// Who does it, where nobody says.
     user: String,
     as_json: bool,
+    /// Those of the environment.
+    variables: Vec<(String, String)>,
     now: fn() -> SystemTime,
 }
 
@@ -50,12 +55,12 @@ pub(crate) fn main(
     run: impl AsyncFnOnce(&Desk, &ArgMatches) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
     let user = user(&variables);
-    let sources = Sources::gather(flags, variables, Path::new("."));
-    let (url, variables) = sources.store().map_err(Failure::misused)?;
+    let sources = Sources::gather(flags, variables.clone(), Path::new("."));
+    let (url, access) = sources.store().map_err(Failure::misused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
-        let store = Store::open(&url, &variables.0)?;
-        run(&Desk { store, user, as_json: crate::wants_json(flags), now }, flags).await
+        let store = Store::open(&url, &access.0)?;
+        run(&Desk { store, user, as_json: crate::wants_json(flags), variables, now }, flags).await
     })
 }
 

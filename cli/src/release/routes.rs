@@ -25,8 +25,8 @@ impl Routes {
         store: &Store,
     ) -> anyhow::Result<Self> {
         let at_hand = candidates.iter().map(|candidate| {
-            let Candidate { handler, digest, events, .. } = candidate;
-            ((handler.clone(), *digest), events.iter().cloned().collect())
+            let Candidate { handler, digest, .. } = candidate;
+            ((handler.name.clone(), *digest), handler.events.iter().cloned().collect())
         });
         let mut routes: BTreeMap<_, BTreeSet<_>> = at_hand.collect();
         let wanted = handlers.iter().flat_map(|(handler, served)| {

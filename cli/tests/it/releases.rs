@@ -3,6 +3,7 @@
 mod canaries;
 mod hosts;
 mod shop;
+mod signed;
 
 use std::collections::BTreeSet;
 use std::process::Stdio;

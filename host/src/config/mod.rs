@@ -20,6 +20,7 @@ mod settings;
 mod source;
 mod sources;
 mod terms;
+mod trust;
 mod typed;
 mod value_file;
 

@@ -8,10 +8,10 @@ pub use list::SETTINGS;
 /// One thing that can be set.
 #[derive(Debug)]
 pub struct Setting {
-    /// Its name in the file. The flag is `--NAME`, unless `flag` says otherwise.
+    /// Its name in the file.
     pub name: &'static str,
-    /// Its flag, without the dashes.
-    pub flag: &'static str,
+    /// Its flag, where that isn't its name: see [`Setting::flag`].
+    flag: &'static str,
     /// Its variable.
     pub variable: &'static str,
     /// What a value looks like, for the help.
@@ -29,6 +29,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Its flag, without the dashes.
+    #[must_use]
+    pub fn flag(&self) -> &'static str {
+        if self.flag.is_empty() { self.name } else { self.flag }
+    }
+
     /// Whether commas part several values in one text, outside of a variable. A secret may hold a comma.
     pub(super) fn splits(&self) -> bool {
         self.many && self.commas && !self.secret
@@ -45,8 +51,8 @@ pub fn with_flags(command: Command) -> Command {
     let command = SETTINGS.iter().fold(command, |command, setting| {
         let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
         command.arg(
-            Arg::new(setting.flag)
-                .long(setting.flag)
+            Arg::new(setting.flag())
+                .long(setting.flag())
                 .value_name(setting.value)
                 .action(if setting.many { ArgAction::Append } else { ArgAction::Set })
                 .help(format!("{} [{}]{default}", setting.help, setting.variable)),

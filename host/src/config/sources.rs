@@ -136,10 +136,10 @@ impl Sources {
 
     fn take_flags(&mut self, flags: &ArgMatches) {
         for setting in SETTINGS {
-            if let Ok(Some(texts)) = flags.try_get_many::<String>(setting.flag) {
+            if let Ok(Some(texts)) = flags.try_get_many::<String>(setting.flag()) {
                 // A secret may hold a comma, and each has a flag of its own anyway.
                 let texts = texts.flat_map(|text| if setting.splits() { split(text) } else { vec![text.clone()] });
-                self.set(setting, texts.collect(), format!("flag --{}", setting.flag));
+                self.set(setting, texts.collect(), format!("flag --{}", setting.flag()));
             }
         }
     }

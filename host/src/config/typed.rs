@@ -1,4 +1,5 @@
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
@@ -7,6 +8,7 @@ use super::{
     KeysConfig, Problems, PublishingConfig, Sources, VerifyConfig, bounds, parse_duration,
 };
 use crate::outgoing::OutgoingConfig;
+use crate::trust::Trust;
 
 /// The host's configuration, in types.
 #[derive(Debug, Clone)]
@@ -17,6 +19,10 @@ pub struct Config {
     pub handlers: HandlerSource,
     /// How often the folder is looked at.
     pub watch_interval: Duration,
+    /// Whose signatures of artifacts count.
+    pub trust: Trust,
+    /// Where compiled code is kept for the next start, if anywhere.
+    pub code_cache: Option<PathBuf>,
     /// Who may deliver.
     pub auth: AuthMode,
     /// What counts as genuine.
@@ -108,6 +114,8 @@ impl Config {
         });
         let handlers = reader.handler_source();
         let watch_interval = reader.one("watch-interval", bounds::some_time);
+        let trust = reader.trust();
+        let code_cache = reader.code_cache();
         let auth = reader.auth(&mut warnings);
         let verify = reader.verify(auth.as_ref(), &mut warnings);
         let keys = reader.keys();
@@ -137,6 +145,8 @@ impl Config {
                 listen: SocketAddr::new(address?, port?),
                 handlers: handlers?,
                 watch_interval: watch_interval?,
+                trust: trust?,
+                code_cache,
                 auth: auth?,
                 verify: verify?,
                 keys: keys?,

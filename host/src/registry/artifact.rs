@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use super::{Handler, Manifest, ManifestError};
+use super::{Digest, Handler, Manifest, ManifestError};
 use crate::artifact::Artifact;
 use crate::config::{HandlerValueError, Offers, Terms};
-use crate::runtime::{LoadError, Runtime};
+use crate::runtime::{Code, LoadError, Runtime};
 
 /// Why an artifact can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -28,21 +28,33 @@ impl Artifact {
     /// # Errors
     /// See [`ArtifactError`].
     pub fn load(&self, runtime: &Runtime, folder: &str, terms: &Terms) -> Result<Arc<Handler>, ArtifactError> {
-        let text = std::str::from_utf8(&self.manifest).map_err(|_| ArtifactError::ManifestText)?;
-        // The manifest first: it is judged in no time, and its mistakes are the more common ones.
-        let offers = Offers { key_value: runtime.keeps(), publish: runtime.publishes() };
-        let manifest = Manifest::parse(text, folder, terms)?.offered(offers)?;
-        let Manifest { name, events, entitled, deadline, grant, warnings } = manifest;
-        let component = runtime.load(&self.wasm, &grant)?;
-        for warning in warnings {
-            tracing::warn!(handler = name, "{warning}");
-        }
-        let manifest = text.into();
-        Ok(Arc::new(Handler { name, digest: self.digest(), events, entitled, deadline, grant, component, manifest }))
+        Handler::load(self.digest(), &self.manifest, Code::Wasm(&self.wasm), runtime, folder, terms)
     }
 }
 
 impl Handler {
+    /// Makes a handler of the artifact of this digest, whose manifest and code these are.
+    pub(super) fn load(
+        digest: Digest,
+        manifest: &[u8],
+        code: Code<'_>,
+        runtime: &Runtime,
+        folder: &str,
+        terms: &Terms,
+    ) -> Result<Arc<Self>, ArtifactError> {
+        let text = std::str::from_utf8(manifest).map_err(|_| ArtifactError::ManifestText)?;
+        // The manifest first: it is judged in no time, and its mistakes are the more common ones.
+        let offers = Offers { key_value: runtime.keeps(), publish: runtime.publishes() };
+        let manifest = Manifest::parse(text, folder, terms)?.offered(offers)?;
+        let Manifest { name, events, entitled, deadline, grant, warnings } = manifest;
+        let component = runtime.load_code(code, &grant)?;
+        for warning in warnings {
+            tracing::warn!(handler = name, "{warning}");
+        }
+        let manifest = text.into();
+        Ok(Arc::new(Self { name, digest, events, entitled, deadline, grant, component, manifest }))
+    }
+
     /// The same handler with the values that its configuration has now; `None` where they are what they were. It reads
     /// the files that values lie in, and compiles nothing.
     ///

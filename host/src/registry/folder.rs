@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::artifact::{Artifact, MAX_COMPONENT, MAX_MANIFEST};
+use crate::trust::Envelope;
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "handler.toml";
 /// The component's file name.
 pub(super) const COMPONENT: &str = "handler.wasm";
+/// The signature's file name. Not every handler has one.
+pub(super) const SIGNATURE: &str = "handler.sig";
+/// The longest signature that is read, in bytes.
+const MAX_SIGNATURE: u64 = 64 << 10;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,7 @@ enum FileStamp {
 pub(super) struct Stamp {
     manifest: FileStamp,
     component: FileStamp,
+    signature: FileStamp,
 }
 
 /// Why a handler's folder gave no artifact.
@@ -51,13 +57,16 @@ pub(super) enum Unread {
 
 impl Stamp {
     /// The stamp of a folder that holds neither file, so that it is no handler's, or isn't there at all.
-    pub(super) const ABSENT: Self = Self { manifest: FileStamp::Absent, component: FileStamp::Absent };
+    pub(super) const ABSENT: Self =
+        Self { manifest: FileStamp::Absent, component: FileStamp::Absent, signature: FileStamp::Absent };
 
     fn of(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            manifest: FileStamp::of(&folder.join(MANIFEST))?,
-            component: FileStamp::of(&folder.join(COMPONENT))?,
-        })
+        let (manifest, component) = (FileStamp::of(&folder.join(MANIFEST))?, FileStamp::of(&folder.join(COMPONENT))?);
+        // A signature alone makes no handler.
+        if (manifest, component) == (FileStamp::Absent, FileStamp::Absent) {
+            return Ok(Self::ABSENT);
+        }
+        Ok(Self { manifest, component, signature: FileStamp::of(&folder.join(SIGNATURE))? })
     }
 }
 
@@ -116,8 +125,8 @@ pub(super) fn scan(dir: &Path) -> io::Result<BTreeMap<PathBuf, io::Result<Stamp>
     Ok(found)
 }
 
-/// Reads a handler's folder, which had this stamp at the last look.
-pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<Artifact, Unread> {
+/// Reads a handler's folder, which had this stamp at the last look: the artifact, and its signature where there is one.
+pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<(Artifact, Vec<Envelope>), Unread> {
     let read = |name: &str, file: FileStamp, limit: u64| {
         file.judge(limit).map_err(|problem| Unread::Refused(format!("{name}: {problem}")))?;
         let bytes = present(read_file(&folder.join(name), limit));
@@ -127,8 +136,16 @@ pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<Artifact, Unread> {
         manifest: read(MANIFEST, stamp.manifest, MAX_MANIFEST)?,
         wasm: read(COMPONENT, stamp.component, MAX_COMPONENT)?,
     };
+    let signature = match stamp.signature {
+        FileStamp::Absent => None,
+        file => Some(read(SIGNATURE, file, MAX_SIGNATURE)?),
+    };
+    let envelopes = signature.iter().map(|bytes| Envelope::read(bytes)).collect::<Result<_, _>>();
     match Stamp::of(folder) {
-        Ok(now) if now == *stamp => Ok(artifact),
+        Ok(now) if now == *stamp => {
+            let envelopes = envelopes.map_err(|error| Unread::Refused(format!("{SIGNATURE}: {error}")))?;
+            Ok((artifact, envelopes))
+        }
         Ok(_) => Err(Unread::Changed),
         Err(error) => Err(Unread::Failed(error.to_string())),
     }

@@ -4,18 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::{self, Stamp, Unread};
-use super::{Digest, Handler};
+use super::{Artifact, ArtifactError, Digest, Handler};
 use crate::config::Terms;
-use crate::runtime::Runtime;
+use crate::runtime::{Code, LoadError, Runtime};
+use crate::trust::{AuthenticCode, CodeCache, Trust};
 
 /// How long values have to stay the same to count: a secret cut short is a secret that fits nothing.
 const SETTLING: Duration = Duration::from_millis(50);
 
 /// Makes handlers of artifacts.
 #[derive(Clone)]
-pub(super) struct Loader {
-    pub(super) runtime: Runtime,
-    pub(super) terms: Terms,
+pub struct Loader {
+    /// What compiles them.
+    pub runtime: Runtime,
+    /// What their manifests are judged by.
+    pub terms: Terms,
+    /// Whose signatures count.
+    pub trust: Trust,
+    /// Where compiled code is kept for the next start, if anywhere.
+    pub code_cache: Option<CodeCache>,
 }
 
 /// What became of a folder.
@@ -29,17 +36,68 @@ pub(super) enum Loaded {
 impl Loader {
     /// Loads a folder, which had this stamp at the last look, unless it holds what serves already.
     pub(super) fn load(&self, path: &Path, stamp: &Stamp, serving: Option<Digest>) -> Result<Loaded, Unread> {
-        let artifact = folder::read(path, stamp)?;
-        if serving == Some(artifact.digest()) {
+        let (artifact, envelopes) = folder::read(path, stamp)?;
+        let (digest, name) = (artifact.digest(), path.file_name().unwrap_or_default().to_string_lossy());
+        // Before anything else is looked at: what nobody vouches for isn't even compiled.
+        let vouched = self.trust.judge(&name, digest, &envelopes);
+        vouched.map_err(|untrusted| Unread::Refused(untrusted.to_string()))?;
+        if serving == Some(digest) {
             return Ok(Loaded::Same);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match caught(|| artifact.load(&self.runtime, &name, &self.terms)) {
+        match self.compile(&name, &artifact) {
             Ok(Ok(handler)) => Ok(Loaded::New(handler)),
             Ok(Err(error)) if error.may_pass() => Err(Unread::Valueless(error.to_string())),
             Ok(Err(error)) => Err(Unread::Refused(error.to_string())),
             Err(panic) => Err(Unread::Refused(panic)),
         }
+    }
+
+    /// Makes a handler of this name of an artifact, with what its component was compiled to before, where that is kept. The
+    /// outer error is a panic of the compiler's.
+    pub(super) fn compile(
+        &self,
+        name: &str,
+        artifact: &Artifact,
+    ) -> Result<Result<Arc<Handler>, ArtifactError>, String> {
+        let (digest, manifest) = (artifact.digest(), &artifact.manifest);
+        let make = |code: Code<'_>| caught(|| Handler::load(digest, manifest, code, &self.runtime, name, &self.terms));
+        let Some(cache) = &self.code_cache else { return make(Code::Wasm(&artifact.wasm)) };
+        let component = Digest::of(&artifact.wasm);
+        if let Some(code) = cache.get(component, self.runtime.id()) {
+            match make(Code::Native(&code))? {
+                Err(ArtifactError::Component(LoadError::Native(error))) => {
+                    tracing::warn!(
+                        handler = name,
+                        "the code that was kept can't be loaded, and is compiled again: {error:#}"
+                    );
+                }
+                made => return Ok(made),
+            }
+        }
+        let made = make(Code::Wasm(&artifact.wasm))?;
+        if let Ok(handler) = &made {
+            let kept = handler.component.native_code().map_err(|error| error.to_string());
+            let kept =
+                kept.and_then(|code| cache.put(component, self.runtime.id(), &code).map_err(|error| error.to_string()));
+            if let Err(error) = kept {
+                tracing::warn!(
+                    handler = name,
+                    "its code can't be kept for the next start (setting `code-cache`): {error}"
+                );
+            }
+        }
+        Ok(made)
+    }
+
+    /// Makes a handler of this name of code that was compiled ahead of time. The outer error is a panic of the compiler's.
+    pub(super) fn take(
+        &self,
+        name: &str,
+        digest: Digest,
+        manifest: &[u8],
+        code: &AuthenticCode,
+    ) -> Result<Result<Arc<Handler>, ArtifactError>, String> {
+        caught(|| Handler::load(digest, manifest, Code::Native(code), &self.runtime, name, &self.terms))
     }
 
     /// The handler with its values as they are now; `None` where they are what they were, or one is just being written.

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 pub use crate::artifact::{Artifact, Digest};
 pub use artifact::ArtifactError;
 pub use install::install;
+pub use load::Loader;
 pub use manifest::{Manifest, ManifestError};
 pub use problem::FieldProblem;
 pub use releases::{ReleaseWatch, Releases};

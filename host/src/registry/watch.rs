@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use super::follower::Follower;
 use super::load::Loader;
 use super::{Registry, folder};
-use crate::config::Terms;
-use crate::runtime::Runtime;
 
 /// How far the compiling thread steps back behind the serving ones (`nice`): on busy processors it gets a third of
 /// what one of them gets, so that events hardly notice, and a new version still doesn't wait for long.
@@ -48,14 +46,13 @@ impl FolderWatch {
     /// Where the folder can't be read at all. A handler that can't be loaded is logged, and is no error.
     pub fn start(
         dir: PathBuf,
-        runtime: Runtime,
+        loader: Loader,
         registry: Arc<Registry>,
-        terms: Terms,
         interval: Duration,
     ) -> Result<Self, WatchError> {
         let found = folder::scan(&dir).map_err(|source| WatchError::Folder { path: dir.clone(), source })?;
-        let reload = terms.values.reload();
-        let mut follower = Follower::new(registry, Loader { runtime, terms });
+        let reload = loader.terms.values.reload();
+        let mut follower = Follower::new(registry, loader);
         // What is there at the start is not in the middle of being written.
         follower.apply(found, true);
         let (stop, stopped) = channel();

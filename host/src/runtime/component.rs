@@ -13,8 +13,9 @@ use super::key_value::Kept;
 use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
 use super::state::GuestState;
-use super::{Captured, Grant, Surroundings, ThisMachine};
+use super::{Captured, Grant, Surroundings, ThisMachine, native};
 use crate::publishing::Cause;
+use crate::trust::AuthenticCode;
 
 /// How long a component may take to be instantiated when it is loaded.
 const TRIAL: Duration = Duration::from_secs(5);
@@ -33,12 +34,24 @@ pub struct Component {
     _ticker: Arc<Ticker>,
 }
 
+/// What a component is made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Code<'a> {
+    /// WebAssembly, which has to be compiled.
+    Wasm(&'a [u8]),
+    /// What an engine has made of it.
+    Native(&'a AuthenticCode),
+}
+
 /// Why bytes are no handler that this host can run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The bytes are no WebAssembly, are cut short, or ask for a feature that is off.
     #[error("not a WebAssembly component that can be compiled: {0:#}")]
     Compile(#[source] wasmtime::Error),
+    /// Another engine's code.
+    #[error("the code that was compiled ahead of time can't be loaded: {0:#}")]
+    Native(#[source] wasmtime::Error),
     /// A core module where a component is due.
     #[error(
         "a core WebAssembly module, not a component: build it for the target wasm32-wasip2, or with `tidemill build`"
@@ -93,14 +106,17 @@ impl Component {
         engine: &Engine,
         ticker: &Arc<Ticker>,
         linker: &Linker<GuestState>,
-        wasm: &[u8],
+        code: Code<'_>,
         grant: &Grant,
     ) -> Result<Self, LoadError> {
-        // A core module's header differs from a component's in its version field alone.
-        if wasm.starts_with(b"\0asm\x01\0\0\0") {
-            return Err(LoadError::CoreModule);
-        }
-        let component = wasmtime::component::Component::from_binary(engine, wasm).map_err(LoadError::Compile)?;
+        let component = match code {
+            // A core module's header differs from a component's in its version field alone.
+            Code::Wasm(wasm) if wasm.starts_with(b"\0asm\x01\0\0\0") => return Err(LoadError::CoreModule),
+            Code::Wasm(wasm) => {
+                wasmtime::component::Component::from_binary(engine, wasm).map_err(LoadError::Compile)?
+            }
+            Code::Native(code) => native::load(engine, code).map_err(LoadError::Native)?,
+        };
         let ty = component.component_type();
         if ty.get_export(engine, HANDLER_EXPORT).is_none() {
             let exports: Vec<_> = ty.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
@@ -189,6 +205,14 @@ impl Component {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store
+    }
+
+    /// What the engine has made of it, to be loaded again without compiling ([`Code::Native`]).
+    ///
+    /// # Errors
+    /// Where there isn't enough memory for it.
+    pub fn native_code(&self) -> wasmtime::Result<Vec<u8>> {
+        self.pre.instance_pre().component().serialize()
     }
 
     pub(super) fn pre(&self) -> &EmbedderPre<GuestState> {

@@ -1,16 +1,19 @@
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::http::{self, Reach};
 use super::key_value::{self, Kept};
 use super::state::GuestState;
-use super::{Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings, publishing};
+use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings, native, publishing};
 use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
+use crate::trust::{EngineId, EngineIdError};
 
 /// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
 /// thread and goes on in its turn; shorter ones never notice.
@@ -67,6 +70,8 @@ pub struct Runtime {
     key_value: Option<Arc<dyn KeyValue>>,
     publishes: bool,
     allocation: Allocation,
+    /// The engine's name, for code that was compiled ahead of time.
+    id: EngineId,
     ticker: Arc<Ticker>,
 }
 
@@ -76,14 +81,18 @@ impl Runtime {
     /// # Errors
     /// Where not even the plainest configuration works.
     pub fn new(config: &RuntimeConfig) -> Result<Self, RuntimeError> {
-        let with = |allocation| Engine::new(&engine_config(config, allocation)).map(|engine| (engine, allocation));
-        let (engine, allocation) = with(Allocation::PoolWithPagemapScan)
+        let with = |allocation| {
+            let (settings, target) = engine_config(config, allocation)?;
+            Ok::<_, wasmtime::Error>((Engine::new(&settings)?, target, allocation))
+        };
+        let (engine, target, allocation) = with(Allocation::PoolWithPagemapScan)
             .or_else(|_| with(Allocation::Pool))
             .or_else(|_| with(Allocation::OnDemand))
             .map_err(RuntimeError)?;
         let linker = plain_linker(&engine).map_err(RuntimeError)?;
         let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
         Ok(Self {
+            id: id(&engine, target).map_err(|error| RuntimeError(wasmtime::Error::new(error)))?,
             engine,
             linker: Arc::new(linker),
             outgoing: config.outgoing.clone(),
@@ -124,6 +133,12 @@ impl Runtime {
         self.allocation
     }
 
+    /// The engine's name: equal ones load each other's code ([`Component::native_code`]).
+    #[must_use]
+    pub fn id(&self) -> &EngineId {
+        &self.id
+    }
+
     /// Compiles a component and makes one instance of it, to see that it is a handler which can run with what `grant`
     /// gives it.
     ///
@@ -132,8 +147,16 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(&self, wasm: &[u8], grant: &Grant) -> Result<Component, LoadError> {
+        self.load_code(Code::Wasm(wasm), grant)
+    }
+
+    /// The same of whatever the component is made of: what is compiled already takes a millisecond.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_code(&self, code: Code<'_>, grant: &Grant) -> Result<Component, LoadError> {
         let linker = self.linker_for(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
-        let component = Component::load(&self.engine, &self.ticker, &linker, wasm, grant)?;
+        let component = Component::load(&self.engine, &self.ticker, &linker, code, grant)?;
         let reach = self.reach(grant);
         let spaces = &grant.key_value;
         let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
@@ -179,8 +202,10 @@ fn plain_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     Ok(linker)
 }
 
-fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {
+/// The engine's settings, and the name of the target that it compiles for.
+fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> wasmtime::Result<(Config, &'static str)> {
     let mut engine = Config::new();
+    let target = native::settle_target(&mut engine)?;
     engine.epoch_interruption(true);
     engine.max_wasm_stack(STACK);
     // WASI 0.3 is not promised stable in this line of wasmtime, and its bookkeeping costs a third of an event.
@@ -198,7 +223,26 @@ fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> Config {
             engine.allocation_strategy(InstanceAllocationStrategy::OnDemand);
         }
     }
-    engine
+    Ok((engine, target))
+}
+
+/// Names an engine by all that its code depends on, which it can tell: its version, its settings, its target.
+fn id(engine: &Engine, target: &str) -> Result<EngineId, EngineIdError> {
+    /// The same bytes give the same digest, whichever build computes it: the standard library's hashers don't promise that.
+    struct Sha(Sha256);
+    impl Hasher for Sha {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            let digest: [u8; 32] = self.0.clone().finalize().into();
+            u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8]))
+        }
+    }
+    let mut hasher = Sha(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{}-{:016x}", target.replace('_', "-"), hasher.finish()).parse()
 }
 
 fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {

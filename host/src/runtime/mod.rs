@@ -13,12 +13,13 @@ mod invoke;
 mod key_value;
 mod limits;
 mod meter;
+mod native;
 mod output;
 mod publishing;
 mod state;
 mod surroundings;
 
-pub use component::{Component, LoadError};
+pub use component::{Code, Component, LoadError};
 pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;

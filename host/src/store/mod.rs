@@ -3,6 +3,8 @@
 //! ```text
 //! artifacts/HEX/handler.wasm       by digest; written once
 //! artifacts/HEX/handler.toml       written after the component, so where it is the artifact is whole
+//! artifacts/HEX/signatures/….json  who vouches for it, in envelopes; written once
+//! artifacts/HEX/code/ENGINE.cwasm  what an engine has made of the component; a signature says whether it is that
 //! releases/0000000042.json         a [`Release`]; written once
 //! live.json                        {"release": 42}: the one object that changes, by compare-and-swap
 //! hosts/ID.json                    what a host says of itself, a [`Report`]
@@ -19,6 +21,7 @@ mod live;
 mod open;
 mod release;
 mod report;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReleaseNumber, Store, StoreError};
 use crate::artifact::Digest;
+use crate::trust::EngineId;
 
 /// The most bytes of a report that are read.
 const MAX_REPORT: u64 = 1 << 20;
@@ -27,6 +28,9 @@ pub struct Report {
     /// The canaries that it has dropped by itself, by handler.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, Digest>,
+    /// The engine whose code it can load, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineId>,
     /// When it said so, in seconds since 1970-01-01T00:00:00Z, by its own clock.
     pub at: u64,
     /// Seconds after which it says so again, changed or not: who has been silent for much longer is gone.

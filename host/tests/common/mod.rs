@@ -39,6 +39,7 @@ use tidemill_host::outgoing::{OutgoingConfig, Resolve, SystemResolver};
 use tidemill_host::registry::{Artifact, Handler, Registry, install};
 use tidemill_host::runtime::{OutputSink, Surroundings, ThisMachine};
 use tidemill_host::server::Drained;
+use tidemill_host::trust::Trust;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -132,6 +133,8 @@ pub fn config(handlers: &Path) -> Config {
         },
         grace: Duration::from_secs(20),
         log: LogConfig { format: LogFormat::Json, level: "info".parse().unwrap(), project: None },
+        trust: Trust::default(),
+        code_cache: None,
         handler_values: HandlerValues::default(),
         warnings: vec![],
     }

@@ -87,6 +87,7 @@ impl Tally {
 fn refusal(error: &LoadError) -> &'static str {
     match error {
         LoadError::Compile(_) => "not compiled",
+        LoadError::Native(_) => "no code",
         LoadError::CoreModule => "a core module",
         LoadError::NotAHandler { .. } => "no handler",
         LoadError::Interface(_) => "not instantiated",

@@ -7,12 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod ahead;
 mod canary;
 #[path = "../common/mod.rs"]
 mod common;
 mod followed;
 #[path = "../store/servers.rs"]
 mod servers;
+mod signed;
 mod stand;
 mod swaps;
 mod trouble;

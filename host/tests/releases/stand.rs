@@ -33,12 +33,17 @@ impl Stand {
         Self { store: self.store.clone(), config }
     }
 
+    /// How a host follows it.
+    pub(crate) fn source(&self) -> HandlerSource {
+        HandlerSource::Store(self.config.clone())
+    }
+
     pub(crate) async fn host(&self) -> TestHost {
         self.host_with(|_| {}).await
     }
 
     pub(crate) async fn host_with(&self, change: impl FnOnce(&mut Config)) -> TestHost {
-        let source = HandlerSource::Store(self.config.clone());
+        let source = self.source();
         TestHost::start_with(&[], |config| {
             config.handlers = source;
             change(config);

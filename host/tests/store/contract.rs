@@ -110,6 +110,7 @@ async fn reports_are_of_each_host(store: &Store) {
         problem: None,
         handlers: BTreeMap::from([("one".to_owned(), artifact("a").digest())]),
         dropped: BTreeMap::new(),
+        engine: None,
         at: 1_800_000_000,
         every: 10,
     };

@@ -19,6 +19,7 @@ pub(super) fn report(host: &str, release: &Release) -> Report {
         problem: None,
         handlers: release.handlers.iter().map(|(name, served)| (name.clone(), served.artifact)).collect(),
         dropped: BTreeMap::new(),
+        engine: None,
         at: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(),
         // Longer than any test takes.
         every: 600,

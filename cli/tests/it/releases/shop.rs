@@ -36,6 +36,11 @@ impl Shop {
         self.folder.path().join("store")
     }
 
+    /// A path beside the store.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
     /// The folder of all handlers that were placed.
     pub(super) fn handlers(&self) -> String {
         self.folder.path().join("handlers").display().to_string()

@@ -17,7 +17,6 @@ const PLAIN: Setting = Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "port",
-        flag: "port",
         variable: "TIDEMILL_PORT",
         value: "PORT",
         default: Some("8080"),
@@ -26,7 +25,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "address",
-        flag: "address",
         variable: "TIDEMILL_ADDRESS",
         value: "IP",
         default: Some("0.0.0.0"),
@@ -35,7 +33,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "handlers",
-        flag: "handlers",
         variable: "TIDEMILL_HANDLERS",
         value: "DIR",
         help: "Folder of handlers, one folder each with handler.toml and handler.wasm; watched",
@@ -43,7 +40,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "store",
-        flag: "store",
         variable: "TIDEMILL_STORE",
         value: "DIR|URL",
         help: "Store of releases, in the place of a folder of handlers: a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX",
@@ -51,7 +47,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "store-poll",
-        flag: "store-poll",
         variable: "TIDEMILL_STORE_POLL",
         value: "TIME",
         default: Some("2s"),
@@ -60,15 +55,36 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "store-cache",
-        flag: "store-cache",
         variable: "TIDEMILL_STORE_CACHE",
         value: "DIR",
         help: "Folder that the live release is kept in, for a start while the store is away",
         ..PLAIN
     },
     Setting {
+        name: "trusted-keys",
+        flag: "trusted-key",
+        variable: "TIDEMILL_TRUSTED_KEYS",
+        value: "NAME=ed25519:KEY",
+        many: true,
+        help: "Key whose signatures of artifacts count; may be given more than once. As soon as there is one, what none has signed is refused",
+        ..PLAIN
+    },
+    Setting {
+        name: "unsigned-artifacts",
+        variable: "TIDEMILL_UNSIGNED_ARTIFACTS",
+        value: "refuse|allow",
+        help: "What becomes of artifacts that no trusted key has signed [default: refuse where a key is trusted, else allow]",
+        ..PLAIN
+    },
+    Setting {
+        name: "code-cache",
+        variable: "TIDEMILL_CODE_CACHE",
+        value: "DIR",
+        help: "Folder that compiled code is kept in for the next start; it must be this process's alone",
+        ..PLAIN
+    },
+    Setting {
         name: "watch-interval",
-        flag: "watch-interval",
         variable: "TIDEMILL_WATCH_INTERVAL",
         value: "TIME",
         default: Some("200ms"),
@@ -77,7 +93,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth",
-        flag: "auth",
         variable: "TIDEMILL_AUTH",
         value: "none|iam|oidc",
         help: "Who may deliver: oidc (whose token holds), iam (whom Cloud Run let in by a token), none (anybody; the signature decides)",
@@ -85,7 +100,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth-email",
-        flag: "auth-email",
         variable: "TIDEMILL_AUTH_EMAIL",
         value: "EMAIL",
         many: true,
@@ -94,7 +108,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth-audience",
-        flag: "auth-audience",
         variable: "TIDEMILL_AUTH_AUDIENCE",
         value: "AUDIENCE",
         many: true,
@@ -103,7 +116,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth-issuer",
-        flag: "auth-issuer",
         variable: "TIDEMILL_AUTH_ISSUER",
         value: "ISSUER",
         many: true,
@@ -112,7 +124,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth-jwks-url",
-        flag: "auth-jwks-url",
         variable: "TIDEMILL_AUTH_JWKS_URL",
         value: "URL",
         default: Some(GOOGLE_JWKS_URL),
@@ -121,7 +132,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "accept",
-        flag: "accept",
         variable: "TIDEMILL_ACCEPT",
         value: "SCHEMES",
         many: true,
@@ -141,7 +151,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "signing-keys-file",
-        flag: "signing-keys-file",
         variable: "TIDEMILL_SIGNING_KEYS_FILE",
         value: "FILE",
         help: "File of signing keys, ID=SECRET a line; lines that start with # are passed over; it is followed",
@@ -149,7 +158,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "signing-keys-reload",
-        flag: "signing-keys-reload",
         variable: "TIDEMILL_SIGNING_KEYS_RELOAD",
         value: "TIME",
         default: Some("10s"),
@@ -158,7 +166,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-event-age",
-        flag: "max-event-age",
         variable: "TIDEMILL_MAX_EVENT_AGE",
         value: "TIME",
         default: Some("192h"),
@@ -176,7 +183,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "unknown-event-type",
-        flag: "unknown-event-type",
         variable: "TIDEMILL_UNKNOWN_EVENT_TYPE",
         value: "dead-letter|nack|ack",
         default: Some("dead-letter"),
@@ -185,7 +191,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "dead-letter",
-        flag: "dead-letter",
         variable: "TIDEMILL_DEAD_LETTER",
         value: "TOPIC|DIR",
         help: "Where events go that no handler can finish: projects/P/topics/T, or a folder",
@@ -193,7 +198,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-attempts",
-        flag: "max-attempts",
         variable: "TIDEMILL_MAX_ATTEMPTS",
         value: "N|unlimited",
         default: Some("20"),
@@ -202,7 +206,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "pubsub-emulator",
-        flag: "pubsub-emulator",
         variable: "TIDEMILL_PUBSUB_EMULATOR",
         value: "HOST:PORT",
         help: "Pub/Sub emulator that the topics of dead-letter and publish-to are at; PUBSUB_EMULATOR_HOST is read too",
@@ -210,7 +213,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "dedup",
-        flag: "dedup",
         variable: "TIDEMILL_DEDUP",
         value: "memory|none|URL",
         secret: true,
@@ -220,7 +222,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "dedup-remember",
-        flag: "dedup-remember",
         variable: "TIDEMILL_DEDUP_REMEMBER",
         value: "TIME",
         default: Some("200h"),
@@ -229,7 +230,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "dedup-capacity",
-        flag: "dedup-capacity",
         variable: "TIDEMILL_DEDUP_CAPACITY",
         value: "N",
         default: Some("100000"),
@@ -238,7 +238,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "dedup-unavailable",
-        flag: "dedup-unavailable",
         variable: "TIDEMILL_DEDUP_UNAVAILABLE",
         value: "nack|run",
         default: Some("nack"),
@@ -247,7 +246,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-body",
-        flag: "max-body",
         variable: "TIDEMILL_MAX_BODY",
         value: "SIZE",
         default: Some("16MiB"),
@@ -256,7 +254,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "body-timeout",
-        flag: "body-timeout",
         variable: "TIDEMILL_BODY_TIMEOUT",
         value: "TIME",
         default: Some("30s"),
@@ -265,7 +262,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-connections",
-        flag: "max-connections",
         variable: "TIDEMILL_MAX_CONNECTIONS",
         value: "N",
         default: Some("1024"),
@@ -274,7 +270,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-in-flight",
-        flag: "max-in-flight",
         variable: "TIDEMILL_MAX_IN_FLIGHT",
         value: "N",
         default: Some("256"),
@@ -283,7 +278,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-in-flight-per-handler",
-        flag: "max-in-flight-per-handler",
         variable: "TIDEMILL_MAX_IN_FLIGHT_PER_HANDLER",
         value: "N",
         help: "Of these, those of any one handler; half of max-in-flight where it is not set",
@@ -291,7 +285,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-body-in-flight",
-        flag: "max-body-in-flight",
         variable: "TIDEMILL_MAX_BODY_IN_FLIGHT",
         value: "SIZE",
         default: Some("128MiB"),
@@ -300,7 +293,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-deadline",
-        flag: "max-deadline",
         variable: "TIDEMILL_MAX_DEADLINE",
         value: "TIME",
         default: Some("600s"),
@@ -309,7 +301,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-memory",
-        flag: "max-memory",
         variable: "TIDEMILL_MAX_MEMORY",
         value: "SIZE",
         default: Some("256MiB"),
@@ -328,7 +319,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "allow-private",
-        flag: "allow-private",
         variable: "TIDEMILL_ALLOW_PRIVATE",
         value: "HOST[:PORT]",
         many: true,
@@ -337,7 +327,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "outgoing-ca",
-        flag: "outgoing-ca",
         variable: "TIDEMILL_OUTGOING_CA",
         value: "FILE",
         help: "PEM file of root certificates that handlers' requests trust beside the system's",
@@ -345,7 +334,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "outgoing-connect-timeout",
-        flag: "outgoing-connect-timeout",
         variable: "TIDEMILL_OUTGOING_CONNECT_TIMEOUT",
         value: "TIME",
         default: Some("5s"),
@@ -354,7 +342,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "outgoing-timeout",
-        flag: "outgoing-timeout",
         variable: "TIDEMILL_OUTGOING_TIMEOUT",
         value: "TIME",
         default: Some("30s"),
@@ -363,7 +350,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-outgoing",
-        flag: "max-outgoing",
         variable: "TIDEMILL_MAX_OUTGOING",
         value: "N",
         default: Some("256"),
@@ -372,7 +358,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-outgoing-body",
-        flag: "max-outgoing-body",
         variable: "TIDEMILL_MAX_OUTGOING_BODY",
         value: "SIZE",
         default: Some("10MiB"),
@@ -381,7 +366,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "key-value",
-        flag: "key-value",
         variable: "TIDEMILL_KEY_VALUE",
         value: "none|memory|disk:FILE|URL",
         secret: true,
@@ -391,7 +375,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "key-value-quota",
-        flag: "key-value-quota",
         variable: "TIDEMILL_KEY_VALUE_QUOTA",
         value: "SIZE",
         default: Some("16MiB"),
@@ -400,7 +383,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "handler-config-reload",
-        flag: "handler-config-reload",
         variable: "TIDEMILL_HANDLER_CONFIG_RELOAD",
         value: "TIME",
         default: Some("60s"),
@@ -409,7 +391,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "publish-to",
-        flag: "publish-to",
         variable: "TIDEMILL_PUBLISH_TO",
         value: "none|TOPIC|URL",
         default: Some("none"),
@@ -418,7 +399,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-chain",
-        flag: "max-chain",
         variable: "TIDEMILL_MAX_CHAIN",
         value: "N",
         default: Some("16"),
@@ -427,7 +407,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "max-descendants",
-        flag: "max-descendants",
         variable: "TIDEMILL_MAX_DESCENDANTS",
         value: "N",
         default: Some("1000"),
@@ -436,7 +415,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "grace",
-        flag: "grace",
         variable: "TIDEMILL_GRACE",
         value: "TIME",
         default: Some("9s"),
@@ -445,7 +423,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "metrics",
-        flag: "metrics",
         variable: "TIDEMILL_METRICS",
         value: "none|IP:PORT",
         default: Some("none"),
@@ -454,7 +431,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "log-format",
-        flag: "log-format",
         variable: "TIDEMILL_LOG_FORMAT",
         value: "auto|json|text",
         default: Some("auto"),
@@ -463,7 +439,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "log-level",
-        flag: "log-level",
         variable: "TIDEMILL_LOG_LEVEL",
         value: "LEVEL",
         default: Some("info"),
@@ -472,7 +447,6 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "project",
-        flag: "project",
         variable: "TIDEMILL_PROJECT",
         value: "ID",
         help: "Google Cloud project, for the trace links in log lines; GOOGLE_CLOUD_PROJECT is read too",

@@ -12,7 +12,7 @@ fn folder(manifest: &[u8], wasm: &[u8]) -> tempfile::TempDir {
 }
 
 fn read_now(folder: &Path) -> Result<Artifact, Unread> {
-    read(folder, &Stamp::of(folder).unwrap())
+    read(folder, &Stamp::of(folder).unwrap()).map(|(artifact, _)| artifact)
 }
 
 /// The manifest of one version beside the component of another is no version.
@@ -20,7 +20,7 @@ fn read_now(folder: &Path) -> Result<Artifact, Unread> {
 fn what_changes_after_its_stamp_is_left_for_the_next_look() {
     let folder = folder(b"v2", b"v2");
     let stamp = Stamp::of(folder.path()).unwrap();
-    assert_eq!(read(folder.path(), &stamp).unwrap().manifest, b"v2");
+    assert_eq!(read(folder.path(), &stamp).unwrap().0.manifest, b"v2");
     fs::write(folder.path().join(MANIFEST), b"v3, longer").unwrap();
     assert_eq!(read(folder.path(), &stamp).unwrap_err(), Unread::Changed);
     fs::remove_file(folder.path().join(MANIFEST)).unwrap();

@@ -7,6 +7,7 @@ use crate::config::{Grants, HandlerValues, Quota, Terms};
 use crate::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use crate::registry::{Artifact, folder, install};
 use crate::runtime::{Runtime, RuntimeConfig};
+use crate::trust::Trust;
 
 /// A follower whose looks come when the test says so.
 struct Looks {
@@ -26,7 +27,7 @@ impl Looks {
         let quota = Quota { deadline: std::time::Duration::from_secs(10), memory: 64 << 20 };
         let registry = Arc::new(Registry::default());
         let terms = Terms { values: HandlerValues::default(), quota, grants };
-        let loader = Loader { runtime, terms };
+        let loader = Loader { runtime, terms, trust: Trust::default(), code_cache: None };
         let follower = Follower::new(Arc::clone(&registry), loader);
         Self { dir: tempfile::tempdir().unwrap(), follower, registry }
     }

@@ -3,13 +3,22 @@
 use std::path::Path;
 
 use crate::store::{Look, Release, Store, StoreError};
+use crate::trust::EngineId;
 
-/// Keeps a release and all that it needs in the cache, and makes it what is live there.
-pub(super) async fn keep(folder: &Path, release: &Release, from: &Store) -> Result<(), StoreError> {
+/// Keeps a release and all that this engine needs for it in the cache, and makes it what is live there. The artifacts'
+/// signatures go with them: what is kept is judged again when it is used.
+pub(super) async fn keep(folder: &Path, release: &Release, from: &Store, engine: &EngineId) -> Result<(), StoreError> {
     let cache = open(folder)?;
     for (_, digest) in release.artifacts() {
         if cache.artifact(digest).await.is_err() {
             cache.put_artifact(&from.artifact(digest).await?).await?;
+        }
+        let mut new = false;
+        for envelope in from.signatures(digest).await? {
+            new |= cache.put_signature(digest, &envelope).await?;
+        }
+        if let (true, Some(code)) = (new, from.code(digest, engine).await?) {
+            cache.put_code(digest, engine, code).await?;
         }
     }
     cache.keep_live(release).await

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
 
-use super::super::load::Loader;
 use super::super::{Registry, Trial};
-use super::loading::{Loaded, Unserved};
+use super::loaded::Loaded;
+use super::loading::Unserved;
 use super::report::EVERY;
 use super::{Releases, cache};
 use crate::store::{Live, Look, Release, Store};
@@ -15,7 +15,6 @@ use crate::store::{Live, Look, Release, Store};
 pub(super) struct Following {
     pub(super) releases: Releases,
     pub(super) registry: Arc<Registry>,
-    loader: Loader,
     loaded: Loaded,
     /// What the last look found live.
     pub(super) seen: Option<Live>,
@@ -31,11 +30,9 @@ pub(super) struct Following {
 
 impl Following {
     pub(super) fn new(releases: Releases, registry: Arc<Registry>) -> Self {
-        let loader = Loader { runtime: releases.runtime.clone(), terms: releases.terms.clone() };
         Self {
             releases,
             registry,
-            loader,
             loaded: Loaded::default(),
             seen: None,
             serving: None,
@@ -119,7 +116,7 @@ impl Following {
     /// Loads what a release needs and puts it in the place of what serves, all at once.
     async fn serve(&mut self, release: Release, store: &Store) -> Result<(), Unserved> {
         let start = Instant::now();
-        let snapshot = self.loaded.snapshot(&release, store, &self.loader, &self.trials()).await?;
+        let snapshot = self.loaded.snapshot(&release, store, &self.releases.loader, &self.trials()).await?;
         self.registry.replace(snapshot);
         tracing::info!(
             release = release.number.0,
@@ -141,7 +138,8 @@ impl Following {
 
     async fn keep_in_cache(&mut self) {
         if let (Some(folder), Some(release)) = (&self.releases.cache, &self.serving)
-            && let Err(error) = cache::keep(folder, release, &self.releases.store).await
+            && let Err(error) =
+                cache::keep(folder, release, &self.releases.store, self.releases.loader.runtime.id()).await
         {
             tracing::warn!("the release can't be kept for a start without the store (setting `store-cache`): {error}");
         }
@@ -169,12 +167,12 @@ impl Following {
     }
 
     fn reload_values(&mut self) {
-        let due = self.loader.terms.values.reload().is_some_and(|reload| self.values_read.elapsed() >= reload);
+        let due = self.releases.loader.terms.values.reload().is_some_and(|reload| self.values_read.elapsed() >= reload);
         if !due {
             return;
         }
         self.values_read = Instant::now();
-        if let (true, Some(release)) = (self.loaded.reload_values(&self.loader), &self.serving)
+        if let (true, Some(release)) = (self.loaded.reload_values(&self.releases.loader), &self.serving)
             && let Ok(snapshot) = self.loaded.assemble(release, &self.trials())
         {
             self.registry.replace(snapshot);

@@ -1,13 +1,12 @@
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::super::load::{Loader, caught};
-use super::super::trial::Trial;
+use tokio::sync::Semaphore;
+
 use super::super::watch::NICENESS;
-use super::super::{ArtifactError, Digest, Handler, Snapshot};
-use crate::artifact::Artifact;
-use crate::store::{Release, Store, StoreError};
+use super::super::{ArtifactError, Digest, Handler, Loader};
+use crate::runtime::LoadError;
+use crate::store::{Store, StoreError};
+use crate::trust::Vouched;
 
 /// Why a release is not served.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +22,16 @@ pub(super) enum Unserved {
         /// Its artifact.
         digest: Digest,
         /// What is missing.
+        problem: String,
+    },
+    /// Nobody who is trusted vouches for it: perhaps somebody does the next time.
+    #[error("{handler} ({digest}): {problem}")]
+    Untrusted {
+        /// The handler.
+        handler: String,
+        /// Its artifact.
+        digest: Digest,
+        /// Why.
         problem: String,
     },
     /// It can't be served by this host.
@@ -44,17 +53,52 @@ impl Unserved {
     /// Whether the same release may be served the next time.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Store(_) | Self::Valueless { .. } => true,
+            Self::Store(_) | Self::Valueless { .. } | Self::Untrusted { .. } => true,
             Self::Refused { .. } | Self::Conflict(_) => false,
         }
     }
 }
 
-/// Loads an artifact of the store's as the handler of this name.
-async fn load(name: &str, digest: Digest, store: &Store, loader: &Loader) -> Result<Arc<Handler>, Unserved> {
-    let artifact = store.artifact(digest).await?;
+/// Bounds how many threads compile at once, over all that is loaded.
+pub(super) struct Compiling(Semaphore);
+
+impl Compiling {
+    /// While nothing serves, nobody is in the way and all processors compile; else half of them, and one at least.
+    pub(super) fn while_serving(serving: bool) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Semaphore::new(if serving { (processors / 2).max(1) } else { processors }))
+    }
+}
+
+/// Loads an artifact of the store's as the handler of this name: from code that was compiled ahead of time, where a
+/// trusted key vouches for some that fits, else by compiling it.
+pub(super) async fn load(
+    name: &str,
+    digest: Digest,
+    store: &Store,
+    loader: &Loader,
+    compiling: &Compiling,
+) -> Result<Arc<Handler>, Unserved> {
     let refused = |problem| Unserved::Refused { handler: name.to_owned(), digest, problem };
-    match compiled(artifact, name, loader).await.map_err(refused)? {
+    // Where no key is trusted, nobody's word is asked for.
+    let envelopes = if loader.trust.has_keys() { store.signatures(digest).await? } else { Vec::new() };
+    let vouched = loader.trust.judge(name, digest, &envelopes);
+    let vouched = vouched.map_err(|problem| Unserved::Untrusted {
+        handler: name.to_owned(),
+        digest,
+        problem: problem.to_string(),
+    })?;
+    let made = match ready(name, digest, store, loader, &vouched).await? {
+        Some(made) => made,
+        None => {
+            let artifact = store.artifact(digest).await?;
+            // A semaphore that is never closed gives its permits.
+            let _permit = compiling.0.acquire().await;
+            let (name, loader) = (name.to_owned(), loader.clone());
+            off_the_path(move || loader.compile(&name, &artifact)).await
+        }
+    };
+    match made.map_err(refused)? {
         Ok(handler) => Ok(handler),
         Err(error) if error.may_pass() => {
             Err(Unserved::Valueless { handler: name.to_owned(), digest, problem: error.to_string() })
@@ -63,84 +107,61 @@ async fn load(name: &str, digest: Digest, store: &Store, loader: &Loader) -> Res
     }
 }
 
-/// Loads an artifact on a thread for it alone. The outer error is a panic of the compiler's.
-async fn compiled(
-    artifact: Artifact,
+/// The handler by code that was compiled ahead of time, if there is any for this engine that a trusted key vouches for. With
+/// that, the component itself isn't needed.
+async fn ready(
     name: &str,
+    digest: Digest,
+    store: &Store,
     loader: &Loader,
-) -> Result<Result<Arc<Handler>, ArtifactError>, String> {
-    let (name, loader) = (name.to_owned(), loader.clone());
-    let compiling = tokio::task::spawn_blocking(move || {
-        // Compiling must not take processor time from events. A lower priority is a courtesy: without it, all works.
-        _ = rustix::process::setpriority_process(None, NICENESS);
-        caught(|| artifact.load(&loader.runtime, &name, &loader.terms))
+    vouched: &Vouched,
+) -> Result<Option<Made>, StoreError> {
+    let engine = loader.runtime.id();
+    if !vouched.covers(engine) {
+        return Ok(None);
+    }
+    let Some(code) = store.code(digest, engine).await? else {
+        tracing::warn!(handler = name, %digest, "its code for the engine {engine} is signed, but isn't in the store");
+        return Ok(None);
+    };
+    let manifest = store.manifest(digest).await?;
+    let (taken_name, loader, vouched) = (name.to_owned(), loader.clone(), vouched.clone());
+    let made = off_the_path(move || {
+        if vouched.manifest != Some(Digest::of(&manifest)) {
+            return Ok(None);
+        }
+        let code = vouched.code(loader.runtime.id(), code);
+        code.map(|code| loader.take(&taken_name, digest, &manifest, &code)).transpose()
     });
-    compiling.await.unwrap_or_else(|error| Err(error.to_string()))
+    match made.await {
+        Ok(Some(Err(ArtifactError::Component(LoadError::Native(error))))) => {
+            tracing::warn!(handler = name, %digest, "its code can't be loaded, and is compiled here: {error:#}");
+            Ok(None)
+        }
+        Ok(Some(made)) => Ok(Some(Ok(made))),
+        Ok(None) => {
+            tracing::warn!(
+                handler = name,
+                %digest,
+                "its code or its manifest is not what was signed: it was changed or cut short; the artifact is looked at as a whole"
+            );
+            Ok(None)
+        }
+        Err(panic) => Ok(Some(Err(panic))),
+    }
 }
 
-/// The handlers that are loaded, by handler and artifact: those of what serves, and of what served before it.
-#[derive(Default)]
-pub(super) struct Loaded(BTreeMap<(String, Digest), Arc<Handler>>);
+/// What became of an artifact. The outer error is a panic of the compiler's.
+type Made = Result<Result<Arc<Handler>, ArtifactError>, String>;
 
-impl Loaded {
-    /// The snapshot of a release, with all that it needs: what is not loaded yet is, from the store.
-    pub(super) async fn snapshot(
-        &mut self,
-        release: &Release,
-        store: &Store,
-        loader: &Loader,
-        trials: &[Arc<Trial>],
-    ) -> Result<Snapshot, Unserved> {
-        for (name, digest) in release.artifacts() {
-            if let Entry::Vacant(missing) = self.0.entry((name.to_owned(), digest)) {
-                missing.insert(load(name, digest, store, loader).await?);
-            }
-        }
-        self.assemble(release, trials)
-    }
-
-    /// The snapshot of a release whose handlers are all loaded. A trial that goes on keeps its figures.
-    pub(super) fn assemble(&self, release: &Release, trials: &[Arc<Trial>]) -> Result<Snapshot, Unserved> {
-        let get = |name: &str, digest: Digest| self.0.get(&(name.to_owned(), digest)).map(Arc::clone);
-        let handlers = release.handlers.iter().filter_map(|(name, served)| get(name, served.artifact));
-        let tried = release.handlers.iter().filter_map(|(name, served)| {
-            let canary = served.canary?;
-            let handler = get(name, canary.artifact)?;
-            let goes_on = trials.iter().find(|trial| trial.goes_on(&handler, canary.per_ten_thousand));
-            Some(goes_on.map_or_else(|| Arc::new(Trial::new(handler, canary.per_ten_thousand)), Arc::clone))
-        });
-        Snapshot::of_release(handlers, tried).map_err(|conflict| Unserved::Conflict(conflict.to_string()))
-    }
-
-    /// Forgets what neither release needs.
-    pub(super) fn keep(&mut self, releases: [Option<&Release>; 2]) {
-        self.0.retain(|(name, digest), _| {
-            releases
-                .iter()
-                .flatten()
-                .any(|release| release.artifacts().any(|needed| needed == (name.as_str(), *digest)))
-        });
-    }
-
-    /// Takes over values that have changed in the files that they lie in, and says whether any has.
-    pub(super) fn reload_values(&mut self, loader: &Loader) -> bool {
-        let mut changed = false;
-        for handler in self.0.values_mut() {
-            match loader.load_values(handler) {
-                Ok(Some(now)) => {
-                    let keys = now.grant.config.changed_since(&handler.grant.config).join(",");
-                    tracing::info!(handler = now.name, keys, "values changed");
-                    (*handler, changed) = (now, true);
-                }
-                Ok(None) => {}
-                Err(problem) => {
-                    tracing::warn!(
-                        handler = handler.name,
-                        "its values can't be read again: {problem}; those from before go on counting"
-                    );
-                }
-            }
-        }
-        changed
-    }
+/// Runs what takes a processor for long on a thread for it alone, at a low priority.
+async fn off_the_path<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let working = tokio::task::spawn_blocking(move || {
+        // Compiling must not take processor time from events. A lower priority is a courtesy: without it, all works.
+        _ = rustix::process::setpriority_process(None, NICENESS);
+        work()
+    });
+    working.await.unwrap_or_else(|error| Err(error.to_string()))
 }

@@ -3,6 +3,7 @@
 mod cache;
 mod dropping;
 mod follow;
+mod loaded;
 mod loading;
 mod report;
 
@@ -12,9 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Registry;
-use crate::config::Terms;
-use crate::runtime::Runtime;
+use super::{Loader, Registry};
 use crate::store::Store;
 
 use follow::Following;
@@ -25,10 +24,8 @@ pub struct Releases {
     pub store: Store,
     /// Where the live release is kept for a start without the store.
     pub cache: Option<PathBuf>,
-    /// What compiles handlers.
-    pub runtime: Runtime,
-    /// What manifests are judged by.
-    pub terms: Terms,
+    /// What makes handlers of artifacts.
+    pub loader: Loader,
     /// How often the store is asked what is live.
     pub poll: Duration,
     /// This host's name in its reports.

@@ -18,6 +18,7 @@ impl Following {
             problem: self.trouble.clone(),
             handlers: snapshot.handlers().map(|handler| (handler.name.clone(), handler.digest)).collect(),
             dropped: dropped.map(|trial| (trial.canary.name.clone(), trial.canary.digest)).collect(),
+            engine: Some(self.releases.loader.runtime.id().clone()),
             at: (self.releases.clock)().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             every: EVERY,
         }

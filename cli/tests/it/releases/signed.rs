@@ -1,0 +1,127 @@
+//! Who vouches for artifacts: keys that are made, artifacts that are signed with them, and what is said of them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+use tidemill_test_artifacts as artifacts;
+
+use super::shop::{Shop, shown};
+use crate::tidemill::{run, stderr, stdout, tidemill};
+
+/// A key's file, and the flag by which it is trusted under this name.
+fn keygen(shop: &Shop, name: &str) -> (String, String) {
+    let file = shop.path(&format!("{name}.pem"));
+    let made = run(&["keygen", "--out", &file]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    (file, format!("{name}={}", stdout(&made).trim()))
+}
+
+#[test]
+fn a_key_is_its_owners_alone_and_never_overwritten() {
+    let shop = Shop::new();
+    let (file, trusted) = keygen(&shop, "release");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&file).unwrap();
+    let again = run(&["keygen", "--out", &file]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("there is such a file already"), "{}", stderr(&again));
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(trusted.starts_with("release=ed25519:"), "{trusted}");
+    let other = shown(&run(&["keygen", "--out", &shop.path("other.pem"), "--output", "json"]));
+    assert_ne!(format!("release={}", other["public_key"].as_str().unwrap()), trusted);
+}
+
+#[test]
+fn a_folder_is_signed_verified_and_deployed_with_its_signature() {
+    let shop = Shop::new();
+    let ((file, trusted), (_, stranger)) = (keygen(&shop, "release"), keygen(&shop, "stranger"));
+    let one = shop.handler("one", "a", 1);
+    let verify = |arguments: &[&str]| run(&[&["verify"], arguments].concat());
+    let unsigned = verify(&[&one, "--trusted-key", &trusted]);
+    assert_eq!(unsigned.status.code(), Some(1));
+    assert!(stdout(&unsigned).contains("it isn't signed"), "{}", stdout(&unsigned));
+    assert_eq!(run(&["sign", &one, "--sign-with", &file]).status.code(), Some(0));
+    let signed = verify(&[&one, "--trusted-key", &trusted]);
+    assert_eq!(signed.status.code(), Some(0));
+    assert!(stdout(&signed).ends_with("is signed by release\n"), "{}", stdout(&signed));
+    assert_eq!(verify(&[&one, "--trusted-key", &stranger]).status.code(), Some(1));
+    assert_eq!(verify(&[&one]).status.code(), Some(2));
+
+    // What is deployed takes its signature along; no key is needed then.
+    shop.json(&["deploy", &one]);
+    let live = shop.json(&["verify", "--trusted-key", &trusted]);
+    assert_eq!(
+        (&live["artifacts"][0]["handler"], &live["artifacts"][0]["signed_by"]),
+        (&json!("one"), &json!("release"))
+    );
+    assert_eq!(live["artifacts"][0]["code_for"], json!([]));
+
+    // A signature that is left beside another version is said to be, and nothing is written.
+    let files = shop.files();
+    shop.handler("one", "a", 2);
+    let stale = shop.run(&["deploy", &one]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(stderr(&stale).contains("handler.sig is for the handler \"one\""), "{}", stderr(&stale));
+    assert_eq!(shop.files(), files);
+}
+
+#[test]
+fn what_is_deployed_is_signed_and_compiled_where_that_is_asked_for() {
+    let shop = Shop::new();
+    let (file, trusted) = keygen(&shop, "release");
+    let one = shop.handler("one", "a", 1);
+    let without = shop.run(&["deploy", &one, "--compile"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(stderr(&without).contains("--compile takes --sign-with"), "{}", stderr(&without));
+    assert!(shop.files().is_empty());
+
+    // The key may be a variable's content, as in a pipeline that has secrets in no file.
+    let mut deploy = shop.command(&["deploy", &one, "--compile"]);
+    let deployed = deploy.env("TIDEMILL_SIGN_WITH", fs::read_to_string(&file).unwrap()).output().unwrap();
+    assert_eq!(deployed.status.code(), Some(0), "{}", stderr(&deployed));
+    let live = shop.json(&["verify", "--trusted-key", &trusted]);
+    let engine = live["artifacts"][0]["code_for"][0].as_str().unwrap();
+    assert!(shop.files().iter().any(|(path, _)| path.ends_with(format!("code/{engine}.cwasm"))));
+
+    // The same again changes nothing, and a second key's signature comes beside the first's.
+    let (second, also) = keygen(&shop, "second");
+    let files = shop.files().len();
+    let again = shop.json(&["deploy", &one, "--sign-with", &second]);
+    assert_eq!(again["release"], json!(null));
+    assert_eq!(shop.files().len(), files + 1);
+    for key in [&trusted, &also] {
+        assert_eq!(shop.run(&["verify", "--trusted-key", key]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn what_is_live_is_signed_afterwards_by_whoever_has_the_key() {
+    let shop = Shop::new();
+    let (file, trusted) = keygen(&shop, "release");
+    shop.handler("one", "a", 1);
+    shop.handler("two", "b", 1);
+    shop.json(&["deploy", &shop.handlers()]);
+    assert_eq!(shop.run(&["sign", "--handler", "one", "--sign-with", &file]).status.code(), Some(0));
+    let half = shop.run(&["verify", "--trusted-key", &trusted]);
+    assert_eq!(half.status.code(), Some(1));
+    assert!(stdout(&half).contains("two: ") && stdout(&half).contains("it isn't signed"), "{}", stdout(&half));
+    let signed = shop.json(&["sign", "--compile", "--sign-with", &file]);
+    assert_eq!(signed["signed"].as_array().unwrap().len(), 2);
+    let whole = shop.json(&["verify", "--trusted-key", &trusted]);
+    assert!(whole["artifacts"].as_array().unwrap().iter().all(|one| one["code_for"][0].is_string()), "{whole}");
+    for (arguments, says, code) in [
+        (&["sign"][..], "no key to sign with", 2),
+        (&["sign", "--sign-with", "/nowhere.pem"], "/nowhere.pem: it can't be read", 1),
+        (&["sign", "--sign-with", artifacts::EMPTY], "it can't be read", 1),
+        (&["sign", "--sign-with", &file, "--handler", "three"], "has no handler \"three\"", 1),
+    ] {
+        let refused = shop.run(arguments);
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(says), "{arguments:?}: {}", stderr(&refused));
+    }
+    let mut sign = tidemill();
+    let neither = sign.args(["sign", "--sign-with", &file]).output().unwrap();
+    assert_eq!(neither.status.code(), Some(2));
+    assert!(stderr(&neither).contains("store"), "{}", stderr(&neither));
+}
