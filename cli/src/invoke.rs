@@ -150,6 +150,7 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
         say(json!({
             "handler": handler.name,
             "artifact": handler.digest.to_string(),
+            "interface": handler.component.interface().to_string(),
             "outcome": answer.outcome,
             "code": answer.code,
             "reason": answer.reason,

@@ -72,6 +72,7 @@ async fn a_guest_sees_the_event_as_it_was_published() {
                 "attempt": 1,
                 "publish_time": 1_764_000_000.0,
                 "ordering_key": "user-1",
+                "time_limit_ms": 8000,
             },
         })
     );

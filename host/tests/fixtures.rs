@@ -61,6 +61,13 @@ async fn publish() {
     assert_eq!((answer.status, answer.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "publish-failed"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn last_interface() {
+    let answer = host().await.deliver("test.last", "{}").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(log::of_message(&answer.message_id).iter().any(|line| line["handler"] == "last-interface"));
+}
+
 #[test]
 fn wrong_world() {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();

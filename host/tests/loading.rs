@@ -21,7 +21,7 @@ fn handler_of(modules: &str) -> Vec<u8> {
             (core instance $i (instantiate $m))
             (func $f (canon lift (core func $i "handle")))
             (instance $h (export "handle" (func $f)))
-            (export "tidemill:handler/handler@0.1.0" (instance $h)))"#
+            (export "tidemill:handler/handler@0.2.0" (instance $h)))"#
     ))
     .unwrap()
 }

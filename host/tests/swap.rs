@@ -65,7 +65,7 @@ async fn what_is_broken_is_refused_and_the_version_before_serves_on() {
         ("half-written", EVENTS, &half, "handler.wasm: not a WebAssembly component that can be compiled"),
         ("no-bytes", EVENTS, b"", "handler.wasm: not a WebAssembly component that can be compiled"),
         ("core-module", EVENTS, b"\0asm\x01\0\0\0", "handler.wasm: a core WebAssembly module, not a component"),
-        ("wrong-world", EVENTS, &wasm(WRONG_WORLD), "it doesn't export `tidemill:handler/handler@0.1.0`"),
+        ("wrong-world", EVENTS, &wasm(WRONG_WORLD), "it doesn't export `tidemill:handler/handler@0.2.0`"),
         ("no-permission", EVENTS, &wasm(SCRIPTED), "[permissions] http"),
         ("no-events", "events = []", &good, "field `events`"),
         ("no-toml", "events: [a]", &good, "handler.toml"),

@@ -18,7 +18,7 @@ wit_bindgen::generate!({
         world guest {
             import wasi:config/store@0.2.0-rc.1;
             import wasi:logging/logging@0.1.0-draft;
-            export tidemill:handler/handler@0.1.0;
+            export tidemill:handler/handler@0.2.0;
         }
     ",
     world: "tidemill:sdk/guest",

@@ -40,6 +40,9 @@ pub struct Delivery {
     pub publish_time: Option<SystemTime>,
     /// Messages with the same ordering key are delivered one after the other. `None` where there is no key.
     pub ordering_key: Option<String>,
+    /// How long the handler may take, from the making of its instance on, in whole milliseconds: the deadline that the host
+    /// holds it to. Who sees in time that it won't do can answer with a [`Failure::retry`]; who doesn't is ended, as a fault.
+    pub time_limit: Duration,
 }
 
 impl Event {
@@ -56,7 +59,8 @@ impl Event {
 
 impl From<wit::Event> for Event {
     fn from(event: wit::Event) -> Self {
-        let wit::Delivery { message_id, subscription, attempt, publish_time, ordering_key } = event.delivery;
+        let wit::Delivery { message_id, subscription, attempt, publish_time, ordering_key, time_limit_ms } =
+            event.delivery;
         // One by one: to collect them brings a sort, a tenth of the smallest handler.
         let mut attributes = BTreeMap::new();
         for wit::Attribute { name, value } in event.attributes {
@@ -75,6 +79,7 @@ impl From<wit::Event> for Event {
                 attempt,
                 publish_time: publish_time.map(system_time),
                 ordering_key,
+                time_limit: Duration::from_millis(time_limit_ms),
             },
         }
     }
@@ -106,6 +111,7 @@ mod tests {
                 attempt: Some(2),
                 publish_time: Some(wit::Timestamp { seconds: u64::MAX, nanoseconds: 0 }),
                 ordering_key: Some("k".into()),
+                time_limit_ms: 8000,
             },
         }
     }
@@ -128,6 +134,7 @@ mod tests {
                     attempt: Some(2),
                     publish_time: Some(SystemTime::UNIX_EPOCH),
                     ordering_key: Some("k".into()),
+                    time_limit: Duration::from_secs(8),
                 },
             }
         );

@@ -29,6 +29,35 @@ macro_rules! assert_test_exists {
     };
 }
 
+/// What of the package `tidemill:handler` a guest may import or export.
+const INTERFACES: [&str; 3] = ["events", "handler", "publisher"];
+
+/// The component at this path with the names of one that is built for another version of the interface, such as `0.3.0`:
+/// in all else it stays as it is.
+///
+/// # Errors
+/// Where the component can't be read or is no handler, or the version isn't as long as its own.
+pub fn built_for(version: &str, path: &str) -> io::Result<Vec<u8>> {
+    let mut wasm = std::fs::read(path)?;
+    let mut renamed = 0;
+    for interface in INTERFACES {
+        let name = format!("tidemill:handler/{interface}@");
+        let found = |(at, bytes): (usize, &[u8])| (bytes == name.as_bytes()).then_some(at + name.len());
+        let places: Vec<_> = wasm.windows(name.len()).enumerate().filter_map(found).collect();
+        for at in places {
+            match wasm.get_mut(at..at + "0.0.0".len()) {
+                Some(place) if place.len() == version.len() => place.copy_from_slice(version.as_bytes()),
+                _ => return Err(io::Error::other(format!("{version} is not as long as 0.0.0"))),
+            }
+            renamed += 1;
+        }
+    }
+    if renamed == 0 {
+        return Err(io::Error::other(format!("{path} names nothing of tidemill:handler")));
+    }
+    Ok(wasm)
+}
+
 /// What `scripted` is called in its effects, as the component's bytes have it.
 const VERSION: &[u8] = b"scripted-version-00000000";
 

@@ -9,8 +9,8 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 foreach_handler!(assert_test_exists);
 foreach_fixture!(assert_test_exists);
 
-const HANDLER: &str = "tidemill:handler/handler@0.1.0";
-const EVENTS: &str = "tidemill:handler/events@0.1.0";
+const PRESENT: &str = "0.2.0";
+const LAST: &str = "0.1.0";
 
 /// What the standard library may import: none of it reaches out of the sandbox.
 const STANDARD: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
@@ -28,10 +28,13 @@ struct Surface {
 
 impl Surface {
     fn of(path: &str) -> Self {
-        let wasm = std::fs::read(path).unwrap();
-        Validator::new_with_features(WasmFeatures::default()).validate_all(&wasm).unwrap();
+        Self::in_bytes(&std::fs::read(path).unwrap())
+    }
+
+    fn in_bytes(wasm: &[u8]) -> Self {
+        Validator::new_with_features(WasmFeatures::default()).validate_all(wasm).unwrap();
         let (mut imports, mut exports, mut depth) = (BTreeSet::new(), BTreeSet::new(), 0);
-        for payload in Parser::new(0).parse_all(&wasm) {
+        for payload in Parser::new(0).parse_all(wasm) {
             match payload.unwrap() {
                 // Modules and components inside have imports and exports of their own, which the outer ones wire up.
                 Payload::Version { .. } => depth += 1,
@@ -51,11 +54,18 @@ impl Surface {
     /// Holds where it is a handler that imports the standard library's interfaces, all of `further`, and nothing else.
     #[track_caller]
     fn is_a_handler_with(&self, further: &[&str]) {
-        assert_eq!(self.exports, BTreeSet::from([HANDLER.to_owned()]));
+        self.is_a_handler_of(PRESENT, further);
+    }
+
+    /// The same of a handler that is built for this version of the interface.
+    #[track_caller]
+    fn is_a_handler_of(&self, version: &str, further: &[&str]) {
+        assert_eq!(self.exports, BTreeSet::from([format!("tidemill:handler/handler@{version}")]));
+        let events = format!("tidemill:handler/events@{version}");
         let reaching_out: BTreeSet<&str> = self
             .imports
             .iter()
-            .filter(|import| *import != EVENTS && !STANDARD.iter().any(|standard| import.starts_with(standard)))
+            .filter(|import| **import != events && !STANDARD.iter().any(|standard| import.starts_with(standard)))
             .map(|import| import.split('@').next().unwrap())
             .collect();
         assert_eq!(reaching_out, further.iter().copied().collect());
@@ -103,10 +113,23 @@ fn publish() {
 }
 
 #[test]
+fn last_interface() {
+    Surface::of(artifacts::LAST_INTERFACE).is_a_handler_of(LAST, &PUBLISH);
+}
+
+#[test]
 fn wrong_world() {
     let surface = Surface::of(artifacts::WRONG_WORLD);
     assert!(surface.exports.iter().any(|export| export.starts_with("wasi:cli/run@")), "{:?}", surface.exports);
-    assert!(!surface.exports.contains(HANDLER));
+    assert!(!surface.exports.iter().any(|export| export.starts_with("tidemill:handler/")), "{:?}", surface.exports);
+}
+
+#[test]
+fn a_component_is_named_as_one_for_another_version_and_stays_whole() {
+    let wasm = artifacts::built_for("0.3.0", artifacts::PUBLISH).unwrap();
+    Surface::in_bytes(&wasm).is_a_handler_of("0.3.0", &PUBLISH);
+    assert!(artifacts::built_for("0.30.0", artifacts::PUBLISH).is_err());
+    assert!(artifacts::built_for("0.3.0", artifacts::WRONG_WORLD).is_err());
 }
 
 #[test]

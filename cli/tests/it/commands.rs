@@ -69,6 +69,28 @@ fn invoke_takes_a_recorded_delivery_and_a_bare_component() {
 }
 
 #[test]
+fn invoke_gives_a_handler_its_deadline_and_says_what_it_is_built_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "events = [\"a\"]\n[limits]\ndeadline = \"3s\"\n[permissions]\nhttp = [\"http://127.0.0.1:9\"]\n";
+    place(folder.path(), "shows", manifest, artifacts::SCRIPTED);
+    let handler = folder.path().join("shows");
+    let invoke = || {
+        run(&["invoke", handler.to_str().unwrap(), "--event-type", "a", "--data", r#"["show"]"#, "--output", "json"])
+    };
+    let output = invoke();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let run: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(run["interface"], "0.2");
+    let event: Value = serde_json::from_str(run["log"][0]["text"].as_str().unwrap()).unwrap();
+    assert_eq!(event["delivery"]["time_limit_ms"], 3000);
+    let newer = artifacts::built_for("0.3.0", artifacts::SCRIPTED).unwrap();
+    std::fs::write(handler.join("handler.wasm"), newer).unwrap();
+    let output = invoke();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("built for version 0.3.0 of the interface"), "{}", stderr(&output));
+}
+
+#[test]
 fn publish_signs_and_sends_straight_to_a_host() {
     let handlers = tempfile::tempdir().unwrap();
     place(handlers.path(), "rename", "events = [\"user.name.changed\"]", artifacts::USER_NAME_CHANGED);

@@ -59,10 +59,14 @@ fn what_no_host_could_serve_is_refused_before_anything_is_written() {
     let shop = Shop::new();
     shop.handler("good", "a", 1);
     shop.place("broken", "events = [\"b\"]\n", artifacts::WRONG_WORLD);
+    let newer = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&newer, artifacts::built_for("0.3.0", artifacts::EMPTY).unwrap()).unwrap();
+    shop.place("newer", "events = [\"d\"]\n", newer.path().to_str().unwrap());
     shop.place("greedy", "events = [\"c\"]\n[limits]\nmemory = \"2GiB\"\n", artifacts::EMPTY);
     let refused = shop.run(&["deploy", &shop.handlers()]);
     assert_eq!(refused.status.code(), Some(1));
-    for says in ["broken: handler.wasm: ", "greedy: handler.toml, line 3, field `limits.memory`"] {
+    let newer = "newer: handler.wasm: it is built for version 0.3.0 of the interface tidemill:handler, and this host";
+    for says in ["broken: handler.wasm: ", newer, "greedy: handler.toml, line 3, field `limits.memory`"] {
         assert!(stderr(&refused).contains(says), "{}", stderr(&refused));
     }
     assert_eq!(shop.files(), BTreeSet::new());

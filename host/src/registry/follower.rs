@@ -160,6 +160,7 @@ impl Folder {
                 tracing::info!(
                     handler = handler.name,
                     digest = %handler.digest,
+                    interface = %handler.component.interface(),
                     events = handler.events.join(","),
                     compile_ms = start.elapsed().as_millis() as u64,
                     "{}",

@@ -6,9 +6,9 @@ use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use super::bindings::{EmbedderPre, HANDLER_EXPORT};
 use super::engine::Ticker;
 use super::http::Reach;
+use super::interface::{Interface, Linked};
 use super::key_value::Kept;
 use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
@@ -23,7 +23,7 @@ const TRIAL: Duration = Duration::from_secs(5);
 /// A compiled and linked handler, ready to be instantiated. Cheap to clone; its code is freed with the last clone.
 #[derive(Clone)]
 pub struct Component {
-    pre: EmbedderPre<GuestState>,
+    linked: Linked,
     /// What its instances may reach, and their connections there. While it is tried out, nothing.
     reach: Option<Arc<Reach>>,
     /// How much its instances write together.
@@ -59,12 +59,36 @@ pub enum LoadError {
     CoreModule,
     /// A component of another world.
     #[error(
-        "it doesn't export `{HANDLER_EXPORT}`, so it is no handler (it exports {exports}): build it against the world \
-         `event-handler` of wit/, in Rust with the attribute `#[tidemill_sdk::handler]`"
+        "it doesn't export `{}`, so it is no handler (it exports {exports}): build it against the world `event-handler` \
+         of wit/, in Rust with the attribute `#[tidemill_sdk::handler]`",
+        Interface::Present.name_of("handler")
     )]
     NotAHandler {
         /// What it exports instead.
         exports: String,
+    },
+    /// A handler for a version of the interface that came after this host.
+    #[error(
+        "it is built for version {version} of the interface tidemill:handler, and this host serves {}: upgrade the host \
+         (it is Tidemill {}), or build the handler for {present}, in Rust with tidemill-sdk {present}",
+        Interface::served(),
+        env!("CARGO_PKG_VERSION"),
+        present = Interface::Present
+    )]
+    Newer {
+        /// The version that it was built for.
+        version: String,
+    },
+    /// A handler for a version of the interface that is served no more.
+    #[error(
+        "it is built for version {version} of the interface tidemill:handler, and this host serves {}: build it anew for \
+         {present}, in Rust with tidemill-sdk {present}",
+        Interface::served(),
+        present = Interface::Present
+    )]
+    Older {
+        /// The version that it was built for.
+        version: String,
     },
     /// It exports what a handler does, in other types, or can't be instantiated.
     #[error("it can't be instantiated as a handler: {0:#}")]
@@ -118,11 +142,7 @@ impl Component {
             Code::Native(code) => native::load(engine, code).map_err(LoadError::Native)?,
         };
         let ty = component.component_type();
-        if ty.get_export(engine, HANDLER_EXPORT).is_none() {
-            let exports: Vec<_> = ty.exports(engine).map(|(name, _)| format!("`{name}`")).collect();
-            let exports = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
-            return Err(LoadError::NotAHandler { exports });
-        }
+        let interface = Interface::of(&component, ty.exports(engine).map(|(name, _)| name))?;
         let imports = |interface: &str| {
             ty.imports(engine).any(|(name, item)| {
                 matches!(item.ty, ComponentItem::ComponentInstance(_)) && name.starts_with(interface)
@@ -143,7 +163,7 @@ impl Component {
         };
         let pre = linker.instantiate_pre(&component).map_err(import)?;
         let component = Self {
-            pre: EmbedderPre::new(pre).map_err(LoadError::Interface)?,
+            linked: Linked::new(interface, pre).map_err(LoadError::Interface)?,
             reach: None,
             rate: Arc::default(),
             kept: None,
@@ -151,6 +171,12 @@ impl Component {
         };
         component.try_out(grant)?;
         Ok(component)
+    }
+
+    /// The version of the interface between host and handler that it was built for.
+    #[must_use]
+    pub fn interface(&self) -> Interface {
+        self.linked.interface()
     }
 
     /// The same component, whose instances reach so far.
@@ -170,10 +196,9 @@ impl Component {
         // No event comes, so nobody asks for the date.
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
         let mut store = self.store(grant, None, &Surroundings { sink: Arc::new(Captured::default()), machine });
-        let made =
-            executor.block_on(async { tokio::time::timeout(TRIAL, self.pre.instantiate_async(&mut store)).await });
+        let made = executor.block_on(async { tokio::time::timeout(TRIAL, self.linked.try_out(&mut store)).await });
         match made {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(cause)) => Err(match store.data().meter.refused() {
                 Some(Refused::Memory) => LoadError::Memory { memory: grant.limits.memory },
                 Some(Refused::TableEntries) => LoadError::TableEntries { entries: grant.limits.table_entries },
@@ -186,7 +211,7 @@ impl Component {
     /// A store for one instance, which yields at each tick and holds it to its limits. What it publishes, it publishes for
     /// `cause`.
     pub(super) fn store(&self, grant: &Grant, cause: Option<Cause>, surroundings: &Surroundings) -> Store<GuestState> {
-        let (engine, limits) = (self.pre.engine(), grant.limits);
+        let (engine, limits) = (self.linked.engine(), grant.limits);
         let (sink, mask) = (Arc::clone(&surroundings.sink), grant.config.mask().cloned());
         let journal = Journal::new(sink, Arc::clone(&self.rate), limits.log, mask);
         let meter = Meter::new(limits, engine.clone());
@@ -212,16 +237,16 @@ impl Component {
     /// # Errors
     /// Where there isn't enough memory for it.
     pub fn native_code(&self) -> wasmtime::Result<Vec<u8>> {
-        self.pre.instance_pre().component().serialize()
+        self.linked.component().serialize()
     }
 
-    pub(super) fn pre(&self) -> &EmbedderPre<GuestState> {
-        &self.pre
+    pub(super) fn linked(&self) -> &Linked {
+        &self.linked
     }
 }
 
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Component").finish_non_exhaustive()
+        f.debug_struct("Component").field("interface", &self.interface()).finish_non_exhaustive()
     }
 }

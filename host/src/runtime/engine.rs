@@ -10,7 +10,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use super::http::{self, Reach};
 use super::key_value::{self, Kept};
 use super::state::GuestState;
-use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, bindings, native, publishing};
+use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, interface, native, publishing};
 use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
 use crate::trust::{EngineId, EngineIdError};
@@ -198,7 +198,7 @@ fn plain_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, GuestState::config)?;
-    bindings::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    interface::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tidemill_events::Received;
 use wasmtime::Store;
 
-use super::bindings::{self, events};
+use super::interface::{Failure, events};
 use super::output::Mask;
 use super::state::GuestState;
 use super::{Component, Fault, Grant, Refusals, Surroundings, cpu};
@@ -80,7 +80,7 @@ impl Component {
     ) -> Invocation {
         let start = Instant::now();
         let mut store = self.store(grant, cause, surroundings);
-        let run = cpu::within(grant.limits.cpu, call(self, &mut store, received));
+        let run = cpu::within(grant.limits.cpu, call(self, &mut store, received, deadline));
         let ending = match tokio::time::timeout(deadline, run).await {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),
             Ok(Err(budget)) => Ending::Fault(Fault::Cpu(budget)),
@@ -98,20 +98,22 @@ impl Component {
     }
 }
 
-async fn call(component: &Component, store: &mut Store<GuestState>, received: &Received) -> wasmtime::Result<Ending> {
-    let instance = component.pre().instantiate_async(&mut *store).await?;
-    let event = to_guest(received);
-    let answer = instance.tidemill_handler_handler().call_handle(&mut *store, &event).await?;
-    Ok(match answer {
+async fn call(
+    component: &Component,
+    store: &mut Store<GuestState>,
+    received: &Received,
+    deadline: Duration,
+) -> wasmtime::Result<Ending> {
+    Ok(match component.linked().handle(store, to_guest(received, deadline)).await? {
         Ok(()) => Ending::Done,
-        Err(bindings::Failure::Retry(retry)) => {
+        Err(Failure::Retry(retry)) => {
             Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
         }
-        Err(bindings::Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
+        Err(Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
     })
 }
 
-fn to_guest(received: &Received) -> events::Event {
+fn to_guest(received: &Received, deadline: Duration) -> events::Event {
     let Received { event, delivery, .. } = received;
     let attribute = |(name, value): (&String, &String)| events::Attribute { name: name.clone(), value: value.clone() };
     events::Event {
@@ -127,6 +129,7 @@ fn to_guest(received: &Received) -> events::Event {
             attempt: delivery.attempt,
             publish_time: delivery.publish_time.map(timestamp),
             ordering_key: event.ordering_key.clone(),
+            time_limit_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         },
     }
 }

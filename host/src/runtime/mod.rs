@@ -2,13 +2,13 @@
 //!
 //! It knows handlers as bytes and a [`Grant`]; it doesn't know where either came from, nor who asked over what network.
 
-mod bindings;
 mod component;
 mod configuration;
 mod cpu;
 mod engine;
 mod fault;
 mod http;
+mod interface;
 mod invoke;
 mod key_value;
 mod limits;
@@ -23,6 +23,7 @@ pub use component::{Code, Component, LoadError};
 pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
+pub use interface::Interface;
 pub use invoke::{Ending, Invocation};
 pub use limits::{Limits, MAX_TABLE_ENTRIES};
 pub use output::{Captured, Level, Line, LogLines, OutputSink, Refusals, Stream};

@@ -90,6 +90,7 @@ fn refusal(error: &LoadError) -> &'static str {
         LoadError::Native(_) => "no code",
         LoadError::CoreModule => "a core module",
         LoadError::NotAHandler { .. } => "no handler",
+        LoadError::Newer { .. } | LoadError::Older { .. } => "another interface",
         LoadError::Interface(_) => "not instantiated",
         LoadError::Memory { .. } => "too much memory",
         LoadError::TableEntries { .. } => "too many table entries",

@@ -2,7 +2,7 @@
 
 use tidemill_test_artifacts::EMPTY;
 
-use crate::common::{TestHost, wasm};
+use crate::common::{TestHost, log, wasm};
 use crate::servers::Bucket;
 use crate::stand::{Stand, numbered, served_by};
 
@@ -22,6 +22,8 @@ async fn follows(stand: Stand) {
     let hosts = [stand.host().await, stand.host().await];
     both_serve(&hosts, "one", 1, ONE).await;
     stand.until_served(2, first).await;
+    let loaded = log::lines(|line| line["message"] == "handler loaded" && line["handler"] == "one");
+    assert!(loaded.len() >= 2 && loaded.iter().all(|line| line["interface"] == "0.2"), "{loaded:?}");
 
     let second = stand.deploy(&[("one", &numbered(ONE, &empty, 2)), ("two", &numbered(TWO, &empty, 1))]).await;
     stand.until_served(2, second).await;

@@ -22,14 +22,15 @@ fn component(outside: &str, inside: &str, with: &str) -> Vec<u8> {
 pub(crate) fn handler(parts: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
-            (import "tidemill:handler/events@0.1.0" (instance $events
+            (import "tidemill:handler/events@0.2.0" (instance $events
                 (type $ts (record (field "seconds" u64) (field "nanoseconds" u32)))
                 (export "timestamp" (type $timestamp (eq $ts)))
                 (type $at (record (field "name" string) (field "value" string)))
                 (export "attribute" (type $attribute (eq $at)))
                 (type $de (record
                     (field "message-id" string) (field "subscription" string) (field "attempt" (option u32))
-                    (field "publish-time" (option $timestamp)) (field "ordering-key" (option string))))
+                    (field "publish-time" (option $timestamp)) (field "ordering-key" (option string))
+                    (field "time-limit-ms" u64)))
                 (export "delivery" (type $delivery (eq $de)))
                 (type $ev (record
                     (field "id" string) (field "event-type" string) (field "time" $timestamp)
@@ -49,7 +50,7 @@ pub(crate) fn handler(parts: &str) -> Vec<u8> {
             (func $handle (type $handle) (canon lift (core func $main)
                 (memory $memory) (realloc $realloc)))
             (instance $handler (export "handle" (func $handle)))
-            (export "tidemill:handler/handler@0.1.0" (instance $handler)))"#
+            (export "tidemill:handler/handler@0.2.0" (instance $handler)))"#
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
 }

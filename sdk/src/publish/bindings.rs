@@ -13,7 +13,7 @@ wit_bindgen::generate!({
         package tidemill:sdk-publish;
 
         world publishes {
-            import tidemill:handler/publisher@0.1.0;
+            import tidemill:handler/publisher@0.2.0;
         }
     ",
     world: "tidemill:sdk-publish/publishes",

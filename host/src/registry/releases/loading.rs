@@ -99,7 +99,10 @@ pub(super) async fn load(
         }
     };
     match made.map_err(refused)? {
-        Ok(handler) => Ok(handler),
+        Ok(handler) => {
+            tracing::info!(handler = name, %digest, interface = %handler.component.interface(), "handler loaded");
+            Ok(handler)
+        }
         Err(error) if error.may_pass() => {
             Err(Unserved::Valueless { handler: name.to_owned(), digest, problem: error.to_string() })
         }

@@ -1,7 +1,7 @@
 //! `wasi:logging`: every handler may import it, since it is only another way to its log.
 
 use super::Level;
-use crate::runtime::bindings::logging;
+use crate::runtime::interface::logging;
 use crate::runtime::state::GuestState;
 
 impl logging::Host for GuestState {

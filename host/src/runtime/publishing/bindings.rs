@@ -7,7 +7,7 @@ wasmtime::component::bindgen!({
     inline: "
         package tidemill:publishing;
         world publishes {
-            import tidemill:handler/publisher@0.1.0;
+            import tidemill:handler/publisher@0.2.0;
         }
     ",
 });

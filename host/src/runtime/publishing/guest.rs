@@ -1,7 +1,9 @@
+use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::publisher;
 use crate::publishing::{NewEvent, Outbox, Publication, Refused};
+use crate::runtime::interface::Interface;
 use crate::runtime::output::{Capability, Remarks};
 use crate::runtime::state::GuestState;
 
@@ -21,9 +23,13 @@ impl HasData for HasPublisher {
     type Data<'a> = &'a mut Publisher;
 }
 
-/// Lets guests import `tidemill:handler/publisher`.
+/// Lets guests import `tidemill:handler/publisher`, in each version that is served. They differ in their names alone.
 pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    publisher::add_to_linker::<_, HasPublisher>(linker, GuestState::publisher)
+    publisher::add_to_linker::<_, HasPublisher>(linker, GuestState::publisher)?;
+    let publish = |mut store: StoreContextMut<'_, GuestState>, (event,): (publisher::NewEvent,)| {
+        Ok((publisher::Host::publish(store.data_mut().publisher(), event),))
+    };
+    linker.instance(&Interface::Last.name_of("publisher"))?.func_wrap("publish", publish)
 }
 
 impl Publisher {
