@@ -57,11 +57,21 @@ impl Store {
 
     /// The bytes of an object, at most `limit` of them. `None` where there is no such object.
     async fn read(&self, name: &str, limit: u64) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.read_dated(name, limit).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// The same, and when it was written, by the store's clock: in seconds since 1970-01-01T00:00:00Z, where the store
+    /// keeps that.
+    async fn read_dated(&self, name: &str, limit: u64) -> Result<Option<(Bytes, Option<u64>)>, StoreError> {
         match self.objects.get_opts(&self.path(name), GetOptions::default()).await {
             Ok(found) if found.meta.size > limit => {
                 Err(self.spoilt(name, format_args!("it has {} bytes; at most {limit} are read", found.meta.size)))
             }
-            Ok(found) => found.bytes().await.map(Some).map_err(|error| self.away("reading", name, error)),
+            Ok(found) => {
+                let modified = u64::try_from(found.meta.last_modified.timestamp()).ok().filter(|seconds| *seconds > 0);
+                let bytes = found.bytes().await.map_err(|error| self.away("reading", name, error))?;
+                Ok(Some((bytes, modified)))
+            }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.away("reading", name, error)),
         }

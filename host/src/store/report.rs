@@ -31,7 +31,8 @@ pub struct Report {
     /// The engine whose code it can load, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineId>,
-    /// When it said so, in seconds since 1970-01-01T00:00:00Z, by its own clock.
+    /// When it said so, in seconds since 1970-01-01T00:00:00Z: by its own clock, and once it was read by the store's, where
+    /// that keeps times. A host's clock may be wrong.
     pub at: u64,
     /// Seconds after which it says so again, changed or not: who has been silent for much longer is gone.
     pub every: u64,
@@ -70,10 +71,13 @@ impl Store {
         let listed = listed.map_err(|error| self.away("listing", "hosts", error))?;
         let names: Vec<_> =
             listed.objects.iter().filter_map(|object| Some(format!("hosts/{}", object.location.filename()?))).collect();
-        let read = stream::iter(names).map(|name| async move { self.read(&name, MAX_REPORT).await });
+        let read = stream::iter(names).map(|name| async move { self.read_dated(&name, MAX_REPORT).await });
         let found: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut reports: Vec<Report> =
-            found.iter().flatten().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+        let dated = found.iter().flatten().filter_map(|(bytes, modified)| {
+            let report: Report = serde_json::from_slice(bytes).ok()?;
+            Some(Report { at: modified.unwrap_or(report.at), ..report })
+        });
+        let mut reports: Vec<_> = dated.collect();
         reports.sort_by(|a, b| a.host.cmp(&b.host));
         Ok(reports)
     }

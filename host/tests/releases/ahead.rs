@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use tidemill_host::artifact::Artifact;
 use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
+use tidemill_host::registry::Loader;
 use tidemill_host::runtime::{Runtime, RuntimeConfig};
-use tidemill_host::trust::{EngineId, Envelope, SecretKey, Statement};
+use tidemill_host::trust::{EngineId, Envelope, SecretKey, Statement, Trust};
 use tidemill_test_artifacts::EMPTY;
 
 use crate::common::{TestHost, wasm};
@@ -19,13 +20,19 @@ use crate::stand::{Stand, numbered, served_by};
 const ONE: &str = "events = [\"one\"]\n";
 
 /// What an engine makes of an artifact, sized otherwise than the hosts'.
-pub(crate) fn compiled(artifact: &Artifact) -> (EngineId, Vec<u8>) {
+fn compiled(artifact: &Artifact) -> (EngineId, Vec<u8>) {
+    let Loader { runtime, terms, .. } = loader();
+    let handler = tokio::task::block_in_place(|| artifact.load(&runtime, "one", &terms)).unwrap();
+    (runtime.id().clone(), handler.component.native_code().unwrap())
+}
+
+/// What makes handlers, outside of a host.
+pub(crate) fn loader() -> Loader {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
     let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20, outgoing }).unwrap();
     let quota = Quota { deadline: Duration::from_secs(10), memory: 16 << 20 };
     let terms = Terms { values: HandlerValues::default(), quota, grants: Grants::all() };
-    let handler = tokio::task::block_in_place(|| artifact.load(&runtime, "one", &terms)).unwrap();
-    (runtime.id().clone(), handler.component.native_code().unwrap())
+    Loader { runtime, terms, trust: Trust::default(), code_cache: None }
 }
 
 struct Shelf {

@@ -12,9 +12,12 @@ mod canary;
 #[path = "../common/mod.rs"]
 mod common;
 mod followed;
+mod killed;
+mod process;
 #[path = "../store/servers.rs"]
 mod servers;
 mod signed;
 mod stand;
+mod start;
 mod swaps;
 mod trouble;

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tidemill_host::artifact::Artifact;
+use tidemill_host::registry::{Registry, ReleaseWatch, Releases};
 use tidemill_test_artifacts::{EMPTY, WRONG_WORLD};
 
+use crate::ahead::loader;
 use crate::common::{TestHost, wasm};
 use crate::servers::Bucket;
 use crate::stand::{Stand, numbered, served_by};
@@ -144,4 +148,23 @@ async fn without_its_store_a_host_goes_on_and_a_new_one_starts_from_what_was_kep
     serves(&again, &one(1)).await;
     let bare = stand.host().await;
     assert_eq!(bare.deliver("one", "{}").await.code(), "unknown-event-type");
+}
+
+/// A host whose clock stands at the epoch takes every release up, and is seen to: by the store's clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_clock_is_behind_follows_as_any_other() {
+    let (_folder, stand) = folder();
+    let registry = Arc::new(Registry::default());
+    let (store, host) = (stand.store.clone(), "behind".to_owned());
+    let poll = Duration::from_millis(20);
+    let releases = Releases { store, cache: None, loader: loader(), poll, host, clock: || UNIX_EPOCH };
+    stand.deploy(&[("one", &one(1))]).await;
+    let watch = ReleaseWatch::start(releases, Arc::clone(&registry)).await.unwrap();
+    assert_eq!(registry.route("one").unwrap().digest, one(1).digest());
+    let second = stand.deploy(&[("one", &one(2))]).await;
+    stand.until_served(1, second).await;
+    assert_eq!(registry.route("one").unwrap().digest, one(2).digest());
+    let [report] = stand.store.reports().await.unwrap().try_into().unwrap();
+    assert!(report.at > 1_700_000_000, "it counts as gone: {report:?}");
+    watch.stop().await;
 }

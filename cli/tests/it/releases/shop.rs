@@ -123,6 +123,12 @@ impl Shop {
         fs::write(path, "something else").unwrap();
     }
 
+    /// Has a host's report be of long ago.
+    pub(super) fn forget(&self, host: &str) {
+        let report = fs::File::open(self.store_path().join("hosts").join(format!("{host}.json"))).unwrap();
+        report.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1)).unwrap();
+    }
+
     /// The files of the store and their bytes.
     pub(super) fn files(&self) -> BTreeSet<(PathBuf, Vec<u8>)> {
         fn collect(folder: &Path, into: &mut BTreeSet<(PathBuf, Vec<u8>)>) {

@@ -1,0 +1,70 @@
+//! The host as a process, which can be killed.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+
+use crate::common::{Answer, KEY, client, send, signed};
+
+/// A host that ends with the test, if not before.
+pub(crate) struct Process {
+    child: Child,
+    address: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Process {
+    /// Starts one that follows this store.
+    pub(crate) fn start(store: &Path, flags: &[&str]) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_tidemill-host"))
+            .args(["--address", "127.0.0.1", "--port", &free.port().to_string(), "--store"])
+            .arg(store)
+            .args(["--store-poll", "50ms", "--auth", "none", "--signing-key", KEY, "--max-event-age", "100000h"])
+            .args(flags)
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, address: free, client: client(false) }
+    }
+
+    /// Waits until it says that it is ready, and tells how long that took from now on.
+    pub(crate) async fn ready(&mut self) -> Duration {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            let asked = send(&self.client, self.address, Method::GET, "/readyz", vec![]).await;
+            if asked.is_ok_and(|answer| answer.status == StatusCode::OK) {
+                return start.elapsed();
+            }
+            assert_eq!(self.child.try_wait().unwrap(), None, "it has ended");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("it was not ready within a minute");
+    }
+
+    pub(crate) async fn deliver(&self, event_type: &str) -> Answer {
+        send(&self.client, self.address, Method::POST, "/events", signed(event_type, b"{}").encode()).await.unwrap()
+    }
+
+    /// Ends it as a machine that fails does: at once.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
