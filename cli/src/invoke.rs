@@ -21,7 +21,7 @@ use crate::input;
 use crate::output::{printable, say};
 
 /// Events that a handler may publish here: what a host allows where nothing sets it.
-const MOST: u32 = 1000;
+pub(crate) const MOST: u32 = 1000;
 
 /// This machine, as an origin may name it: what handlers may reach where commands run on one machine.
 pub(crate) const LOOPBACK: &str = "127.0.0.1,localhost,[::1]";
@@ -176,7 +176,8 @@ fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured:
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn logged(line: &Line) -> Value {
+/// A line of a handler's, as data.
+pub(crate) fn logged(line: &Line) -> Value {
     let mut shown = json!({ "stream": line.stream.name(), "text": line.text });
     if let (Some(context), Some(fields)) = (&line.context, shown.as_object_mut()) {
         fields.insert("level".into(), format!("{:?}", line.level).to_ascii_lowercase().into());

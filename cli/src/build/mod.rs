@@ -26,7 +26,10 @@ use crate::output::say;
 pub(crate) const QUOTA: Quota = Quota { deadline: Duration::from_secs(600), memory: 1 << 30 };
 
 /// What a handler may keep under keys, in bytes, where a command runs it: a host's default.
-const KEPT: u64 = 16 << 20;
+pub(crate) const KEPT: u64 = 16 << 20;
+
+/// What stands for a value that only the operator has: a URL, since an origin may hang on it.
+pub(crate) const PLACEHOLDER: &str = "http://127.0.0.1";
 
 /// What holds where a handler is its author's own: it gets what it asks for.
 pub(crate) fn terms(values: HandlerValues) -> Terms {
@@ -135,12 +138,12 @@ pub(crate) fn judge(artifact: &Artifact, folder: &str, checker: &Runtime) -> any
     }
 }
 
-/// The manifest with a value wherever it leaves one to the operator: a URL, since an origin may hang on it.
+/// The manifest with a value wherever it leaves one to the operator.
 pub(crate) fn with_values(manifest: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut manifest: toml::Table = std::str::from_utf8(manifest)?.parse()?;
     let config = manifest.get_mut("config").and_then(toml::Value::as_table_mut);
     for (_, value) in config.into_iter().flatten().filter(|(_, value)| value.is_table()) {
-        *value = "http://127.0.0.1".into();
+        *value = PLACEHOLDER.into();
     }
     Ok(manifest.to_string().into_bytes())
 }

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command};
+use tidemill_host::config::handler_value_flags;
 use tidemill_host::store::{Action, Canary, Served};
 
 use super::Desk;
 use super::artifacts::{self, Candidate};
 use super::edit::{self, Edit};
+use super::rehearsal;
 use super::routes::Routes;
 use super::share::Share;
 use super::stock::{Signing, Stock, compile_flag, key_flag};
@@ -36,6 +38,8 @@ pub(crate) fn command() -> Command {
         )
         .arg(key_flag())
         .arg(compile_flag())
+        .args(rehearsal::flags())
+        .args(handler_value_flags().map(|flag| flag.requires("rehearse")))
         .args(edit::flags())
         .after_help(
             "Each artifact is judged as a host would before anything is written.\n\n\
@@ -66,9 +70,11 @@ pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Fai
             routes.same(&candidate.handler.name, *artifact, canary.artifact)?;
         }
     }
+    let rehearsed = rehearsal::rehearse(desk, flags, current.as_ref(), &candidates, &routes).await?;
     let stock = candidates.into_iter().map(|candidate| Stock::of(candidate, signing.as_ref(), checker.id()));
     let artifacts = stock.collect::<anyhow::Result<_>>()?;
-    edit::carry_out(desk, flags, current, Edit { action: Action::Deploy, handlers, artifacts }).await
+    let edit = Edit { action: Action::Deploy, handlers, artifacts };
+    edit::carry_out_rehearsed(desk, flags, current, edit, rehearsed).await
 }
 
 /// Puts the candidates beside what serves. One that is what serves stays as it is.

@@ -13,6 +13,7 @@ use tidemill_host::store::{Action, Release, ReleaseNumber, Served};
 
 use super::change::{Change, changes};
 use super::hosts::Standing;
+use super::rehearsal::Rehearsed;
 use super::stock::Stock;
 use super::{Current, Desk, wait};
 use crate::failure::Failure;
@@ -62,16 +63,29 @@ pub(super) async fn carry_out(
     current: Option<Current>,
     edit: Edit,
 ) -> Result<ExitCode, Failure> {
+    carry_out_rehearsed(desk, flags, current, edit, None).await
+}
+
+/// The same, unless what came of its rehearsal speaks against it.
+pub(super) async fn carry_out_rehearsed(
+    desk: &Desk,
+    flags: &ArgMatches,
+    current: Option<Current>,
+    edit: Edit,
+    rehearsed: Option<Rehearsed>,
+) -> Result<ExitCode, Failure> {
+    let refusal = rehearsed.as_ref().and_then(Rehearsed::refusal);
     let before = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
     let (action, wanted) = (edit.action.clone(), edit.handlers.clone());
     let changes = changes(&before, &wanted);
-    let live = if flags.get_flag("dry-run") {
+    let live = if flags.get_flag("dry-run") || refusal.is_some() {
         None
     } else {
         put(desk, current.as_ref(), &edit.artifacts, changes.is_empty()).await?;
         if changes.is_empty() { None } else { Some(write(desk, flags, current.as_ref(), edit).await?) }
     };
-    let told = Told { desk, action, previous: current.as_ref().map(|current| current.release.number), changes };
+    let previous = current.as_ref().map(|current| current.release.number);
+    let told = Told { desk, action, previous, changes, rehearsed };
     if !desk.as_json {
         told.in_words(live.as_ref());
     }
@@ -85,7 +99,7 @@ pub(super) async fn carry_out(
         let hosts = waited.as_ref().ok().and_then(Option::as_ref).map(|waited| &*waited.hosts);
         say(told.as_json(live.as_ref(), hosts));
     }
-    match waited?.and_then(|waited| waited.problem) {
+    match refusal.or(waited?.and_then(|waited| waited.problem)) {
         Some(problem) => Err(anyhow!(problem).into()),
         None => Ok(ExitCode::SUCCESS),
     }
@@ -133,10 +147,14 @@ struct Told<'a> {
     action: Action,
     previous: Option<ReleaseNumber>,
     changes: Vec<Change<'a>>,
+    rehearsed: Option<Rehearsed>,
 }
 
 impl Told<'_> {
     fn in_words(&self, live: Option<&Release>) {
+        if let Some(rehearsed) = &self.rehearsed {
+            rehearsed.in_words();
+        }
         let (store, action) = (&self.desk.store, super::in_words(&self.action));
         let after = self.previous.map(|number| format!(", after release {number}")).unwrap_or_default();
         match (live, self.previous) {
@@ -150,7 +168,7 @@ impl Told<'_> {
     }
 
     fn as_json(&self, live: Option<&Release>, hosts: Option<&[Standing]>) -> Value {
-        json!({
+        let mut told = json!({
             "store": self.desk.store.to_string(),
             "action": self.action,
             // Null where nothing was made live.
@@ -158,6 +176,10 @@ impl Told<'_> {
             "previous": self.previous,
             "changes": self.changes.iter().map(Change::as_json).collect::<Vec<_>>(),
             "hosts": hosts.map(|hosts| hosts.iter().map(Standing::as_json).collect::<Vec<_>>()),
-        })
+        });
+        if let (Some(rehearsed), Some(fields)) = (&self.rehearsed, told.as_object_mut()) {
+            fields.insert("rehearsal".into(), rehearsed.as_json());
+        }
+        told
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod deploy;
 mod edit;
 mod hosts;
 pub(crate) mod promote;
+mod rehearsal;
 pub(crate) mod releases;
 pub(crate) mod remove;
 pub(crate) mod rollback;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::{Arg, ArgMatches};
-use tidemill_host::config::Sources;
+use tidemill_host::config::{HandlerValues, Sources};
 use tidemill_host::store::{Action, Live, Look, Release, Store, StoreError};
 
 use crate::failure::Failure;
@@ -39,6 +40,10 @@ pub(crate) struct Desk {
     as_json: bool,
     /// Those of the environment.
     variables: Vec<(String, String)>,
+    /// The operator's values for handlers, as far as they are known here.
+    values: HandlerValues,
+    /// Where Pub/Sub is an emulator.
+    emulator: Option<String>,
     now: fn() -> SystemTime,
 }
 
@@ -55,12 +60,16 @@ pub(crate) fn main(
     run: impl AsyncFnOnce(&Desk, &ArgMatches) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
     let user = user(&variables);
+    let emulator = variables.iter().find(|(name, value)| name == "PUBSUB_EMULATOR_HOST" && !value.is_empty());
+    let emulator = emulator.map(|(_, host)| host.clone());
     let sources = Sources::gather(flags, variables.clone(), Path::new("."));
+    let values = sources.handler_values.clone();
     let (url, access) = sources.store().map_err(Failure::misused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         let store = Store::open(&url, &access.0)?;
-        run(&Desk { store, user, as_json: crate::wants_json(flags), variables, now }, flags).await
+        let desk = Desk { store, user, as_json: crate::wants_json(flags), variables, values, emulator, now };
+        run(&desk, flags).await
     })
 }
 

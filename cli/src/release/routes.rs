@@ -42,6 +42,16 @@ impl Routes {
         Ok(Self(routes))
     }
 
+    /// The event types of one artifact.
+    pub(super) fn events(&self, handler: &str, digest: Digest) -> impl Iterator<Item = &str> {
+        self.0.get(&(handler.to_owned(), digest)).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether anybody serves this event type.
+    pub(super) fn serve(&self, event_type: &str) -> bool {
+        self.0.values().any(|events| events.contains(event_type))
+    }
+
     /// Refuses where two handlers want the same event type.
     pub(super) fn apart(&self) -> anyhow::Result<()> {
         let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -10,7 +10,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use super::http::{self, Reach};
 use super::key_value::{self, Kept};
 use super::state::GuestState;
-use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, interface, native, publishing};
+use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, StandIn, interface, native, publishing};
 use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
 use crate::trust::{EngineId, EngineIdError};
@@ -170,6 +170,22 @@ impl Runtime {
     pub fn regrant(&self, component: &Component, before: &Grant, grant: &Grant) -> Component {
         let component = component.clone();
         if before.http == grant.http { component } else { component.reaching(self.reach(grant)) }
+    }
+
+    /// The same component, to be run without effects under the same grant: `stand_in` answers its requests, and what it
+    /// keeps is kept in `key_value`. What it may not do it may not do here either. Nothing is compiled.
+    #[must_use]
+    pub fn withheld(
+        &self,
+        component: &Component,
+        grant: &Grant,
+        stand_in: Arc<dyn StandIn>,
+        key_value: Arc<dyn KeyValue>,
+    ) -> Component {
+        let reach = || Arc::new(Reach::withheld(stand_in, &self.outgoing, grant.http.clone()));
+        let kept = || Arc::new(Kept::new(key_value, grant.key_value.clone()));
+        let component = component.clone().reaching((!grant.http.is_empty()).then(reach));
+        component.keeping((!grant.key_value.is_empty()).then(kept))
     }
 
     fn reach(&self, grant: &Grant) -> Option<Arc<Reach>> {

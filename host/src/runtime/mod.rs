@@ -23,6 +23,7 @@ pub use component::{Code, Component, LoadError};
 pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
+pub use http::StandIn;
 pub use interface::Interface;
 pub use invoke::{Ending, Invocation};
 pub use limits::{Limits, MAX_TABLE_ENTRIES};

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::error;
 use super::hooks::{Places, is_for_metadata};
 use super::refusal::Told;
 
@@ -27,7 +26,7 @@ pub(super) fn outbound(body: WasiBody, longest: Longest, alive: &Arc<()>) -> Was
 }
 
 /// The body of an answer, up to its longest and as long as its pieces come in time. It keeps its request's places.
-pub(super) fn inbound(body: Incoming, longest: Longest, silence: Duration, told: Told, places: Places) -> WasiBody {
+pub(super) fn inbound(body: impl Answer, longest: Longest, silence: Duration, told: Told, places: Places) -> WasiBody {
     Inbound { body, left: longest.0, longest, silence, waiting: None, told, _places: places }.boxed_unsync()
 }
 
@@ -78,8 +77,13 @@ impl Body for Outbound {
     }
 }
 
-struct Inbound {
-    body: Incoming,
+/// The body of an answer, whoever gave it.
+pub(super) trait Answer: Body<Data = Bytes, Error = Error> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error = Error> + Send + Unpin + 'static> Answer for B {}
+
+struct Inbound<B> {
+    body: B,
     left: usize,
     longest: Longest,
     silence: Duration,
@@ -89,7 +93,7 @@ struct Inbound {
     _places: Places,
 }
 
-impl Body for Inbound {
+impl<B: Answer> Body for Inbound<B> {
     type Data = Bytes;
     type Error = Error;
 
@@ -107,8 +111,7 @@ impl Body for Inbound {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(failed))) => Poll::Ready(Some(Err(error::of_body(&failed)))),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(ended @ (Some(Err(_)) | None)) => Poll::Ready(ended),
             Poll::Pending => {
                 let silence = self.silence;
                 let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(silence)));

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::header::HeaderName;
 use hyper::{Method, Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,7 +11,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::Reach;
 use super::body::{self, Longest};
 use super::exchange::{Timeouts, exchange};
+use super::reach::Way;
 use super::refusal::{Refusal, Told};
+use super::{error, stand_in};
 use crate::outgoing::{Origin, OriginError};
 use crate::runtime::output::{Capability, Remarks};
 
@@ -146,11 +150,18 @@ impl WasiHttpHooks for Hooks {
         };
         let timeouts = Timeouts::new(reach.limits(), options);
         let sending = async move {
-            let answer = exchange(reach.client(), request, timeouts, &told).await?;
-            let answer = answer.map(|answer| {
-                let longest = Longest(reach.limits().max_body);
-                body::inbound(answer, longest, timeouts.between_bytes, told, places)
-            });
+            let (longest, silence) = (Longest(reach.limits().max_body), timeouts.between_bytes);
+            let answer = match reach.way() {
+                Way::Out(client) => {
+                    let answer = exchange(client, request, timeouts, &told).await?;
+                    let body = |answer: Incoming| answer.map_err(|failed| error::of_body(&failed));
+                    answer.map(|answer| body::inbound(body(answer), longest, silence, told, places))
+                }
+                Way::StandIn(stand_in) => {
+                    let answer = stand_in::ask(&**stand_in, request).await?;
+                    answer.map(|answer| body::inbound(answer, longest, silence, told, places))
+                }
+            };
             Ok((answer, Box::new(std::future::ready(Ok(()))) as Transfer))
         };
         // What goes wrong later belongs to the event as well.

@@ -10,7 +10,9 @@ mod guest;
 mod hooks;
 mod reach;
 mod refusal;
+mod stand_in;
 
 pub(super) use guest::add_to_linker;
 pub(super) use hooks::{HEADERS, Hooks};
 pub(super) use reach::Reach;
+pub use stand_in::StandIn;

@@ -6,6 +6,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 
+use super::StandIn;
 use crate::outgoing::{Connector, Origin, OriginPattern, Outgoing, OutgoingLimits};
 
 /// How long a connection is kept for the next request. Servers as a rule keep theirs for a minute or more, and one that
@@ -21,9 +22,17 @@ const READ_AHEAD: usize = 64 << 10;
 /// They are closed with the last of them.
 pub(in crate::runtime) struct Reach {
     allowed: Vec<OriginPattern>,
-    client: Client<Connector, WasiBody>,
+    way: Way,
     limits: OutgoingLimits,
     open: Arc<Semaphore>,
+}
+
+/// Who answers what may leave.
+pub(super) enum Way {
+    /// The servers themselves.
+    Out(Box<Client<Connector, WasiBody>>),
+    /// Somebody in their place: nothing leaves.
+    StandIn(Arc<dyn StandIn>),
 }
 
 impl Reach {
@@ -35,15 +44,28 @@ impl Reach {
             .pool_max_idle_per_host(MAX_IDLE)
             .http1_max_buf_size(READ_AHEAD)
             .build(outgoing.connector());
-        Self { allowed, client, limits: outgoing.limits(), open: Arc::clone(outgoing.open()) }
+        Self::by(Way::Out(Box::new(client)), outgoing, allowed)
+    }
+
+    /// The same, with somebody who answers in the place of the servers.
+    pub(in crate::runtime) fn withheld(
+        stand_in: Arc<dyn StandIn>,
+        outgoing: &Outgoing,
+        allowed: Vec<OriginPattern>,
+    ) -> Self {
+        Self::by(Way::StandIn(stand_in), outgoing, allowed)
+    }
+
+    fn by(way: Way, outgoing: &Outgoing, allowed: Vec<OriginPattern>) -> Self {
+        Self { allowed, way, limits: outgoing.limits(), open: Arc::clone(outgoing.open()) }
     }
 
     pub(super) fn allows(&self, origin: &Origin) -> bool {
         self.allowed.iter().any(|pattern| pattern.matches(origin))
     }
 
-    pub(super) fn client(&self) -> &Client<Connector, WasiBody> {
-        &self.client
+    pub(super) fn way(&self) -> &Way {
+        &self.way
     }
 
     pub(super) fn limits(&self) -> OutgoingLimits {
