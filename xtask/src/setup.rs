@@ -132,6 +132,26 @@ fn python_environments() -> Result<()> {
     apt_install(&["python3-venv"])
 }
 
+/// Sees to it that there is a registry, which tests start for themselves on ports of their own. In CI there must be.
+pub(crate) fn registry() -> Result<()> {
+    match docker_registry() {
+        Ok(()) => println!("OCI registry: docker-registry"),
+        Err(error) if in_ci() => return Err(error.context("CI is true, so the tests with a registry must run")),
+        Err(error) => println!("OCI registry: none, so the tests that need it will be SKIPPED; {error:#}"),
+    }
+    Ok(())
+}
+
+fn docker_registry() -> Result<()> {
+    if has("docker-registry") {
+        return Ok(());
+    }
+    if !has("apt-get") || !is_root()? {
+        bail!("there is no docker-registry: on Debian and Ubuntu, apt-get install docker-registry");
+    }
+    apt_install(&["docker-registry"])
+}
+
 /// Sees to it that the fuzz targets can be built and run. Where that fails it says so and gives false; in CI it fails.
 pub(crate) fn fuzzer() -> Result<bool> {
     match fuzz_tools() {

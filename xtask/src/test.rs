@@ -84,6 +84,7 @@ pub(crate) fn main(parts: &[Part]) -> Result<()> {
         setup::emulator()?;
         setup::redis()?;
         setup::python()?;
+        setup::registry()?;
     }
     let skips_fuzz = parts.contains(&Part::Fuzz) && !setup::fuzzer()?;
     let mut passed = Vec::new();

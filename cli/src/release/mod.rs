@@ -132,7 +132,7 @@ fn store_flags() -> [Arg; 3] {
         Arg::new("store")
             .long("store")
             .value_name("DIR|URL")
-            .help("Store of releases: a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX [TIDEMILL_STORE]"),
+            .help("Store of releases: a folder, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or oci://HOST/REPOSITORY [TIDEMILL_STORE]"),
         Arg::new("config")
             .long("config")
             .value_name("FILE")

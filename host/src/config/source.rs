@@ -30,7 +30,8 @@ pub struct StoreConfig {
     pub cache: Option<PathBuf>,
 }
 
-/// The variables of the environment that say how a bucket is reached: those that begin with `AWS_` or `GOOGLE_`.
+/// The variables of the environment that say how a store is reached: a bucket's begin with `AWS_` or `GOOGLE_`; a
+/// registry's are those of `wkg`, and where Docker keeps credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct StoreVariables(pub Vec<(String, String)>);
 
@@ -44,7 +45,10 @@ impl fmt::Debug for StoreVariables {
 impl StoreVariables {
     /// Those among all variables.
     pub(super) fn among<'a>(variables: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
-        let matters = |name: &str| name.starts_with("AWS_") || name.starts_with("GOOGLE_");
+        let matters = |name: &str| {
+            ["AWS_", "GOOGLE_", "WKG_OCI_"].iter().any(|prefix| name.starts_with(prefix))
+                || matches!(name, "DOCKER_CONFIG" | "HOME")
+        };
         let found = variables.filter(|(name, _)| matters(name));
         Self(found.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
@@ -76,7 +80,7 @@ impl Sources {
     /// All problems of the sources and of this setting together.
     pub fn store(&self) -> Result<(StoreUrl, StoreVariables), Problems> {
         let mut reader = Reader::new(self);
-        let advice = "name the store, for example --store gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or a folder";
+        let advice = "name the store, for example --store gs://BUCKET/PREFIX, s3://BUCKET/PREFIX, oci://HOST/REPOSITORY or a folder";
         let url = reader.required("store", advice);
         let url = url.and_then(|_| reader.one("store", str::parse::<StoreUrl>));
         let variables = reader.store_variables();

@@ -61,12 +61,12 @@ pub enum StoreError {
         /// What is live now.
         live: Option<ReleaseNumber>,
     },
-    /// A folder's lock is held for too long.
+    /// A folder's or registry's lock is held for too long.
     #[error("the store {store}: another process holds its lock {file}; try again, and look whether one hangs")]
     Locked {
         /// The store.
         store: Arc<str>,
-        /// The file.
+        /// The file, or the tag.
         file: String,
     },
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use object_store::{GetOptions, PutMode, PutOptions, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
-use super::{Release, ReleaseNumber, Store, StoreError};
+use super::{Release, ReleaseNumber, Store, StoreError, Turns};
 
 /// The object that says what is live.
 const LIVE: &str = "live.json";
@@ -82,7 +82,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Overtaken`] where something else was made live meanwhile; then this one never is.
-    pub async fn make_live(&self, before: Option<&Live>, mut release: Release) -> Result<Release, StoreError> {
+    pub async fn make_live(&self, before: Option<&Live>, release: Release) -> Result<Release, StoreError> {
+        let Turns::Registry(lock) = &self.turns else { return self.follow(before, release).await };
+        let held = lock.take(self, before).await?;
+        held.during(self, self.follow(before, release)).await
+    }
+
+    async fn follow(&self, before: Option<&Live>, mut release: Release) -> Result<Release, StoreError> {
         release.previous = before.map(|live| live.release);
         release.number = before.map_or(ReleaseNumber(1), |live| live.release.next());
         // A number may be taken by a release that was overtaken, or whose writer ended before it was live.
@@ -137,9 +143,9 @@ impl Store {
         };
         let options = PutOptions { mode, ..PutOptions::default() };
         let path = self.path(LIVE);
-        let put = match &self.folder {
-            Some(folder) => folder.swap(self, &path, bytes.into(), options).await?,
-            None => self.objects.put_opts(&path, bytes.into(), options).await,
+        let put = match &self.turns {
+            Turns::Folder(folder) => folder.swap(self, &path, bytes.into(), options).await?,
+            Turns::Store | Turns::Registry(_) => self.objects.put_opts(&path, bytes.into(), options).await,
         };
         match put {
             Ok(_) => Ok(()),
@@ -148,6 +154,17 @@ impl Store {
             }
             Err(error) => Err(self.away("writing", LIVE, error)),
         }
+    }
+
+    /// Fails where what is live is no longer what it was.
+    pub(super) async fn still(&self, before: Option<&Live>) -> Result<(), StoreError> {
+        let live = match self.look(before).await? {
+            Look::Same => return Ok(()),
+            Look::Empty if before.is_none() => return Ok(()),
+            Look::Empty => None,
+            Look::Live(live) => Some(live.release),
+        };
+        Err(StoreError::Overtaken { store: Arc::clone(&self.name), live })
     }
 
     async fn overtaken(&self) -> StoreError {

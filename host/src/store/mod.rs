@@ -1,4 +1,4 @@
-//! Where artifacts and releases live: a folder or a bucket, which hosts follow and commands change.
+//! Where artifacts and releases live: a folder, a bucket or a registry, which hosts follow and commands change.
 //!
 //! ```text
 //! artifacts/HEX/handler.wasm       by digest; written once
@@ -18,6 +18,7 @@ mod artifacts;
 mod error;
 mod folder;
 mod live;
+mod oci;
 mod open;
 mod release;
 mod report;
@@ -32,6 +33,7 @@ use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
 
 pub use error::StoreError;
 pub use live::{Live, Look};
+pub use oci::{Component, ComponentError, ComponentUrl, ComponentUrlError, HANDLER_MANIFEST};
 pub use open::{StoreUrl, StoreUrlError};
 pub use release::{Action, Canary, Release, ReleaseNumber, Served};
 pub use report::Report;
@@ -44,10 +46,20 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     /// What everything is below.
     root: Path,
-    /// Where it is a folder: a file system has no compare-and-swap of its own.
-    folder: Option<Folder>,
+    turns: Turns,
     /// As people are told of it.
     name: Arc<str>,
+}
+
+/// What keeps writers apart between comparing what is live and swapping it.
+#[derive(Debug, Clone)]
+enum Turns {
+    /// The store itself, which compares and swaps at once.
+    Store,
+    /// A folder's lock: a file system has no compare-and-swap.
+    Folder(Folder),
+    /// A registry's lock: it has none either.
+    Registry(oci::Lock),
 }
 
 impl Store {

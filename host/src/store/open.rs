@@ -10,7 +10,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::folder::Folder;
-use super::{Store, StoreError};
+use super::oci::{Lock, Objects, Repository, RepositoryName};
+use super::{Store, StoreError, Turns};
 
 /// The name of a store that people write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +25,28 @@ enum Place {
     Folder(PathBuf),
     Gcs { bucket: String },
     S3 { bucket: String },
+    Registry(RepositoryName),
 }
 
 /// A text names no store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it names no store: write a folder's path, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX")]
+#[error("it names no store: write a folder's path, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or oci://HOST/REPOSITORY")]
 pub struct StoreUrlError;
 
 impl FromStr for StoreUrl {
     type Err = StoreUrlError;
 
-    /// Reads `gs://BUCKET[/PREFIX]`, `s3://BUCKET[/PREFIX]`, `file:PATH`, or a path.
+    /// Reads `gs://BUCKET[/PREFIX]`, `s3://BUCKET[/PREFIX]`, `oci://HOST[:PORT]/REPOSITORY`, `file:PATH`, or a path.
     fn from_str(text: &str) -> Result<Self, StoreUrlError> {
         let Some((scheme, rest)) = text.split_once("://") else {
             let path = text.strip_prefix("file:").unwrap_or(text);
             let place = Place::Folder(path.into());
             return if path.is_empty() { Err(StoreUrlError) } else { Ok(Self { place, prefix: String::new() }) };
         };
+        if scheme == "oci" {
+            let place = Place::Registry(rest.parse().map_err(|_| StoreUrlError)?);
+            return Ok(Self { place, prefix: String::new() });
+        }
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if bucket.is_empty() || !bucket.chars().all(plain) || prefix.contains(['?', '#']) {
@@ -62,6 +68,7 @@ impl fmt::Display for StoreUrl {
             Place::Folder(path) => return write!(f, "{}", path.display()),
             Place::Gcs { bucket } => write!(f, "gs://{bucket}")?,
             Place::S3 { bucket } => write!(f, "s3://{bucket}")?,
+            Place::Registry(repository) => write!(f, "oci://{repository}")?,
         }
         if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
     }
@@ -69,7 +76,7 @@ impl fmt::Display for StoreUrl {
 
 impl Store {
     /// Opens a store. `variables` are those of the environment: a bucket's credentials and endpoint are in the ones that
-    /// begin with `AWS_` and `GOOGLE_`. Nothing is asked yet; a folder is made where there is none.
+    /// begin with `AWS_` and `GOOGLE_`, a registry's in those of `wkg` and Docker. Nothing is asked yet; a folder is made where there is none.
     ///
     /// # Errors
     /// Where the folder can't be made, or the variables make no sense.
@@ -86,13 +93,13 @@ impl Store {
         // A host goes on serving without its store, and asks again soon; a command has somebody who waits.
         let retry =
             RetryConfig { max_retries: 3, retry_timeout: std::time::Duration::from_secs(20), ..RetryConfig::default() };
-        let (objects, folder): (Arc<dyn ObjectStore>, _) = match &url.place {
+        let (objects, turns): (Arc<dyn ObjectStore>, _) = match &url.place {
             Place::Folder(path) => {
                 let made = std::fs::create_dir_all(path)
                     .map_err(|source| object_store::Error::Generic { store: "LocalFileSystem", source: source.into() });
                 made.map_err(away)?;
                 let objects = LocalFileSystem::new_with_prefix(path).map_err(away)?;
-                (Arc::new(objects.with_automatic_cleanup(false)), Some(Folder::new(path.join(".live.lock"))))
+                (Arc::new(objects.with_automatic_cleanup(false)), Turns::Folder(Folder::new(path.join(".live.lock"))))
             }
             Place::Gcs { bucket } => {
                 let builder = variables.iter().fold(
@@ -102,7 +109,7 @@ impl Store {
                         _ => builder,
                     },
                 );
-                (Arc::new(builder.build().map_err(away)?), None)
+                (Arc::new(builder.build().map_err(away)?), Turns::Store)
             }
             Place::S3 { bucket } => {
                 let builder = variables.iter().fold(
@@ -112,10 +119,25 @@ impl Store {
                         _ => builder,
                     },
                 );
-                (Arc::new(builder.build().map_err(away)?), None)
+                (Arc::new(builder.build().map_err(away)?), Turns::Store)
+            }
+            Place::Registry(repository) => {
+                let repository = Arc::new(Repository::new(repository.clone(), variables).map_err(away)?);
+                (Arc::new(Objects(Arc::clone(&repository))), Turns::Registry(Lock::new(repository)))
             }
         };
-        Ok(Self { objects, root: Path::from(url.prefix.as_str()), folder, name })
+        Ok(Self { objects, root: Path::from(url.prefix.as_str()), turns, name })
+    }
+
+    /// The same store, where it is a registry, for one that is known to be near: what is written has landed this long
+    /// after it was thought of, or never will. (Without: 5 s.) Whoever makes a release live waits that long, so all who
+    /// write to a store have to say the same.
+    #[must_use]
+    pub fn landing_within(mut self, time: std::time::Duration) -> Self {
+        if let Turns::Registry(lock) = &self.turns {
+            self.turns = Turns::Registry(lock.landing_within(time));
+        }
+        self
     }
 
     /// A store in a folder, which is made where there is none.
@@ -130,7 +152,7 @@ impl Store {
     #[must_use]
     pub fn in_memory() -> Self {
         let objects = Arc::new(object_store::memory::InMemory::new());
-        Self { objects, root: Path::default(), folder: None, name: "in memory".into() }
+        Self { objects, root: Path::default(), turns: Turns::Store, name: "in memory".into() }
     }
 }
 
@@ -143,6 +165,7 @@ mod tests {
         for (text, shown) in [
             ("gs://bucket", "gs://bucket"),
             ("s3://my-bucket/a/b/", "s3://my-bucket/a/b"),
+            ("oci://127.0.0.1:5000/me/store", "oci://127.0.0.1:5000/me/store"),
             ("./store", "./store"),
             ("file:/var/lib/store", "/var/lib/store"),
         ] {

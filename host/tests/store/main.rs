@@ -10,6 +10,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
+#[path = "../common/registry.rs"]
+mod oci;
+mod registry;
 mod servers;
 
 use std::fs;

@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "store",
         variable: "TIDEMILL_STORE",
         value: "DIR|URL",
-        help: "Store of releases, in the place of a folder of handlers: a folder, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX",
+        help: "Store of releases, in the place of a folder of handlers: a folder, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or oci://HOST/REPOSITORY",
         ..PLAIN
     },
     Setting {
