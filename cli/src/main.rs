@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Some(("invoke", flags)) => invoke::main(flags, variables),
         Some(("grants", flags)) => grants::main(flags, variables),
         Some(("publish", flags)) => publish::main(flags, &variables),
-        Some(("deploy", flags)) => release::main(flags, variables, release::deploy::run),
+        Some(("deploy", flags)) => release::main_making(flags, variables, release::deploy::run),
         Some(("promote", flags)) => release::main(flags, variables, release::promote::run),
         Some(("rollback", flags)) => release::main(flags, variables, release::rollback::run),
         Some(("remove", flags)) => release::main(flags, variables, release::remove::run),

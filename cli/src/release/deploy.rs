@@ -15,7 +15,7 @@ use super::edit::{self, Edit};
 use super::rehearsal;
 use super::routes::Routes;
 use super::share::Share;
-use super::stock::{Signing, Stock, compile_flag, key_flag};
+use super::stock::{Signing, Stock, compile_flag, key_flag, tell_of_other_engines};
 use crate::build::checker;
 use crate::failure::Failure;
 
@@ -71,6 +71,9 @@ pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Fai
         }
     }
     let rehearsed = rehearsal::rehearse(desk, flags, current.as_ref(), &candidates, &routes).await?;
+    if signing.as_ref().is_some_and(|signing| signing.compiled) {
+        tell_of_other_engines(desk, checker.id()).await?;
+    }
     let stock = candidates.into_iter().map(|candidate| Stock::of(candidate, signing.as_ref(), checker.id()));
     let artifacts = stock.collect::<anyhow::Result<_>>()?;
     let edit = Edit { action: Action::Deploy, handlers, artifacts };

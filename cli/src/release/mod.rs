@@ -59,6 +59,24 @@ pub(crate) fn main(
     variables: Vec<(String, String)>,
     run: impl AsyncFnOnce(&Desk, &ArgMatches) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
+    on_store(flags, variables, false, run)
+}
+
+/// The same, on a store that is made where there is none.
+pub(crate) fn main_making(
+    flags: &ArgMatches,
+    variables: Vec<(String, String)>,
+    run: impl AsyncFnOnce(&Desk, &ArgMatches) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    on_store(flags, variables, true, run)
+}
+
+fn on_store(
+    flags: &ArgMatches,
+    variables: Vec<(String, String)>,
+    makes: bool,
+    run: impl AsyncFnOnce(&Desk, &ArgMatches) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
     let user = user(&variables);
     let emulator = variables.iter().find(|(name, value)| name == "PUBSUB_EMULATOR_HOST" && !value.is_empty());
     let emulator = emulator.map(|(_, host)| host.clone());
@@ -67,6 +85,9 @@ pub(crate) fn main(
     let (url, access) = sources.store().map_err(Failure::misused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
+        if makes {
+            url.make()?;
+        }
         let store = Store::open(&url, &access.0)?;
         let desk = Desk { store, user, as_json: crate::wants_json(flags), variables, values, emulator, now };
         run(&desk, flags).await

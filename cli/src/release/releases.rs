@@ -35,15 +35,27 @@ pub(crate) fn command() -> Command {
 pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
     let limit = flags.get_one::<u32>("limit").map_or(20, |limit| usize::try_from(*limit).unwrap_or(usize::MAX));
     // First the list, then what is live, so that nothing is listed that was made live in between.
-    let releases = desk.store.releases(limit).await?;
+    let listed = desk.store.releases(limit).await?;
     let live = match desk.store.look(None).await? {
         Look::Live(live) => Some(live.release),
         Look::Empty | Look::Same => None,
     };
-    let mut known: BTreeMap<_, _> = releases.iter().map(|release| (release.number, release.clone())).collect();
-    let chain = chain(desk, live, releases.last().map(|oldest| oldest.number), &mut known).await?;
+    let readable = listed.iter().filter_map(|(number, release)| Some((*number, release.as_ref().ok()?.clone())));
+    let mut known: BTreeMap<_, _> = readable.collect();
+    let chain = chain(desk, live, listed.last().map(|(oldest, _)| *oldest), &mut known).await?;
     let mut shown = Vec::new();
-    for release in &releases {
+    for (number, release) in &listed {
+        let release = match release {
+            Ok(release) => release,
+            Err(error) if desk.as_json => {
+                shown.push(json!({ "release": number, "state": "unreadable", "problem": error.to_string() }));
+                continue;
+            }
+            Err(error) => {
+                say(format_args!("{number}  [unreadable]  {}", printable(&error.to_string())));
+                continue;
+            }
+        };
         let state = match release.number {
             number if Some(number) == live => "live",
             number if chain.contains(&number) => "past",
@@ -62,7 +74,7 @@ pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Fai
     }
     if desk.as_json {
         say(json!({ "store": desk.store.to_string(), "live": live, "releases": shown }));
-    } else if releases.is_empty() {
+    } else if listed.is_empty() {
         say(format_args!("the store {} has no releases; `tidemill deploy` makes the first", desk.store));
     }
     Ok(ExitCode::SUCCESS)
@@ -95,7 +107,7 @@ async fn find(
     }
     match desk.store.release(number).await {
         Ok(release) => Ok(Some(known.entry(number).or_insert(release).clone())),
-        Err(StoreError::NoRelease { .. }) => Ok(None),
+        Err(StoreError::NoRelease { .. } | StoreError::Spoilt { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -114,7 +126,9 @@ fn show(release: &Release, state: &str, changes: Option<&[Change<'_>]>) {
     }
     match (changes, previous) {
         (Some(changes), _) => changes.iter().for_each(|change| say(format_args!("    {}", change.in_words()))),
-        (None, Some(previous)) => say(format_args!("    it followed release {previous}, which the store doesn't have")),
+        (None, Some(previous)) => {
+            say(format_args!("    it followed release {previous}, which the store doesn't have, or not as it was"))
+        }
         (None, None) => {}
     }
 }

@@ -5,8 +5,11 @@ use tidemill_host::registry::Handler;
 use tidemill_host::store::{Store, StoreError};
 use tidemill_host::trust::{EngineId, Envelope, SecretKey, Statement};
 
+use super::Desk;
 use super::artifacts::Candidate;
+use super::hosts::is_gone;
 use crate::failure::Failure;
+use crate::output::{printable, progress};
 
 /// Where the key is said, where no flag says it.
 const VARIABLE: &str = "TIDEMILL_SIGN_WITH";
@@ -25,7 +28,7 @@ pub(super) struct Stock {
 pub(super) struct Signing {
     key: SecretKey,
     /// Whether their code goes with them.
-    compiled: bool,
+    pub(super) compiled: bool,
 }
 
 /// The flag that names the key.
@@ -80,6 +83,20 @@ impl Signing {
         }
         Ok(Stock { artifact, envelope: Some(Envelope::sign(&statement, &self.key)?), code })
     }
+}
+
+/// Tells of hosts that can't load what was compiled for this engine.
+pub(super) async fn tell_of_other_engines(desk: &Desk, engine: &EngineId) -> Result<(), StoreError> {
+    for report in desk.store.reports().await? {
+        if let Some(other) = report.engine.as_ref().filter(|other| *other != engine && !is_gone(&report, (desk.now)()))
+        {
+            progress(format_args!(
+                "the host {} compiles it by itself: its engine is {other}, and what is compiled here is for {engine}",
+                printable(&report.host)
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Stock {

@@ -148,6 +148,28 @@ fn releases_are_listed_with_who_when_why_and_what() {
     let all = shop.run(&["releases"]);
     assert!(stdout(&all).contains("why: the \\u{1b}[31mfirst"), "{}", stdout(&all));
     assert!(!stdout(&all).contains('\x1b'));
+
+    // One that was cut short hides none of the others.
+    shop.cut_short(1);
+    let cut = shop.run(&["releases"]);
+    assert_eq!(cut.status.code(), Some(0), "{}", stderr(&cut));
+    assert!(stdout(&cut).starts_with("3  [live]  deploy  "), "{}", stdout(&cut));
+    assert!(stdout(&cut).contains("\n1  [unreadable]  the store "), "{}", stdout(&cut));
+    assert_eq!(shop.json(&["releases"])["releases"][2]["state"], "unreadable");
+}
+
+#[test]
+fn a_store_whose_path_is_misspelt_is_not_made_by_looking_at_it() {
+    let shop = Shop::new();
+    let path = shop.path("misspelt");
+    for command in ["status", "releases", "verify", "rollback"] {
+        let trusted = ["--trusted-key", "a=ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="];
+        let key: &[&str] = if command == "verify" { &trusted } else { &[] };
+        let looked = run(&[&[command, "--store", &path], key].concat());
+        assert_eq!(looked.status.code(), Some(1), "{command}");
+        assert!(stderr(&looked).contains("there is no such folder"), "{command}: {}", stderr(&looked));
+    }
+    assert!(!std::path::Path::new(&path).exists());
 }
 
 #[test]

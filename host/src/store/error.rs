@@ -31,6 +31,14 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
+    /// There is no such folder.
+    #[error(
+        "the store {store}: there is no such folder; is it misspelt? `tidemill deploy` makes a store that isn't there"
+    )]
+    NoFolder {
+        /// The store.
+        store: Arc<str>,
+    },
     /// There is no such release.
     #[error("the store {store} has no release {number}; `tidemill releases` lists those that it has")]
     NoRelease {

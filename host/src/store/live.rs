@@ -116,11 +116,11 @@ impl Store {
         self.write(LIVE, bytes.into()).await
     }
 
-    /// The releases that there are, the newest first, at most so many. Some were never live.
+    /// The releases that there are, the newest first, at most so many. Some were never live, and one may not be readable.
     ///
     /// # Errors
     /// Where the store can't be reached.
-    pub async fn releases(&self, most: usize) -> Result<Vec<Release>, StoreError> {
+    pub async fn releases(&self, most: usize) -> Result<Vec<(ReleaseNumber, Result<Release, StoreError>)>, StoreError> {
         let listed = self.objects.list_with_delimiter(Some(&self.path("releases"))).await;
         let listed = listed.map_err(|error| self.away("listing", "releases", error))?;
         let number = |name: &str| name.strip_suffix(".json")?.parse().ok().map(ReleaseNumber);
@@ -129,7 +129,10 @@ impl Store {
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         let mut releases = Vec::new();
         for number in numbers.into_iter().take(most) {
-            releases.push(self.release(number).await?);
+            match self.release(number).await {
+                Err(error @ StoreError::Away { .. }) => return Err(error),
+                release => releases.push((number, release)),
+            }
         }
         Ok(releases)
     }
@@ -147,13 +150,18 @@ impl Store {
             Turns::Folder(folder) => folder.swap(self, &path, bytes.into(), options).await?,
             Turns::Store | Turns::Registry(_) => self.objects.put_opts(&path, bytes.into(), options).await,
         };
-        match put {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => {
-                Err(self.overtaken().await)
-            }
-            Err(error) => Err(self.away("writing", LIVE, error)),
+        let Err(error) = put else { return Ok(()) };
+        // Whatever it says, the write may have landed: an answer can be lost, and a client that then writes again finds
+        // its own. Nobody else points to this number.
+        if matches!(self.look(None).await, Ok(Look::Live(live)) if live.release == release) {
+            return Ok(());
         }
+        Err(match error {
+            object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. } => {
+                self.overtaken().await
+            }
+            error => self.away("writing", LIVE, error),
+        })
     }
 
     /// Fails where what is live is no longer what it was.

@@ -62,6 +62,22 @@ impl FromStr for StoreUrl {
     }
 }
 
+impl StoreUrl {
+    /// Makes the folder, where it names one and there is none. Buckets and repositories are made by others.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn make(&self) -> Result<(), StoreError> {
+        let Place::Folder(path) = &self.place else { return Ok(()) };
+        std::fs::create_dir_all(path).map_err(|source| StoreError::Away {
+            store: self.to_string().into(),
+            doing: "making",
+            object: "the folder".to_owned(),
+            source: Box::new(object_store::Error::Generic { store: "LocalFileSystem", source: source.into() }),
+        })
+    }
+}
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
@@ -76,10 +92,10 @@ impl fmt::Display for StoreUrl {
 
 impl Store {
     /// Opens a store. `variables` are those of the environment: a bucket's credentials and endpoint are in the ones that
-    /// begin with `AWS_` and `GOOGLE_`, a registry's in those of `wkg` and Docker. Nothing is asked yet; a folder is made where there is none.
+    /// begin with `AWS_` and `GOOGLE_`, a registry's in those of `wkg` and Docker. Nothing is asked yet.
     ///
     /// # Errors
-    /// Where the folder can't be made, or the variables make no sense.
+    /// Where there is no such folder, or the variables make no sense.
     pub fn open(url: &StoreUrl, variables: &[(String, String)]) -> Result<Self, StoreError> {
         let name: Arc<str> = url.to_string().into();
         // The client brings no provider of its own, so that there is one for the process. If there is one already, it stays.
@@ -95,9 +111,9 @@ impl Store {
             RetryConfig { max_retries: 3, retry_timeout: std::time::Duration::from_secs(20), ..RetryConfig::default() };
         let (objects, turns): (Arc<dyn ObjectStore>, _) = match &url.place {
             Place::Folder(path) => {
-                let made = std::fs::create_dir_all(path)
-                    .map_err(|source| object_store::Error::Generic { store: "LocalFileSystem", source: source.into() });
-                made.map_err(away)?;
+                if !path.is_dir() {
+                    return Err(StoreError::NoFolder { store: name });
+                }
                 let objects = LocalFileSystem::new_with_prefix(path).map_err(away)?;
                 (Arc::new(objects.with_automatic_cleanup(false)), Turns::Folder(Folder::new(path.join(".live.lock"))))
             }
@@ -145,7 +161,9 @@ impl Store {
     /// # Errors
     /// Where it can't be made.
     pub fn in_folder(folder: &std::path::Path) -> Result<Self, StoreError> {
-        Self::open(&StoreUrl { place: Place::Folder(folder.to_owned()), prefix: String::new() }, &[])
+        let url = StoreUrl { place: Place::Folder(folder.to_owned()), prefix: String::new() };
+        url.make()?;
+        Self::open(&url, &[])
     }
 
     /// A store in memory, for tests and trials.

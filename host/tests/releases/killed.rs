@@ -45,7 +45,10 @@ async fn version(host: &Process) -> Option<usize> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_killed_while_it_switches_starts_with_the_old_release_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let store = folder.path().join("store");
+    let [store, empty] = ["store", "empty"].map(|name| folder.path().join(name));
+    for folder in [&store, &empty] {
+        std::fs::create_dir(folder).unwrap();
+    }
     let (kept, code) = (folder.path().join("kept"), folder.path().join("code"));
     let flags = ["--store-cache", kept.to_str().unwrap(), "--code-cache", code.to_str().unwrap()];
     let stand = Stand::at(store.to_str().unwrap(), vec![]);
@@ -59,7 +62,7 @@ async fn a_host_that_is_killed_while_it_switches_starts_with_the_old_release_or_
         tokio::time::sleep(Duration::from_millis(20 * number as u64)).await;
         host.kill();
         // Of another store, which has nothing to say, it serves what it has kept.
-        let mut alone = Process::start(&folder.path().join("empty"), &flags);
+        let mut alone = Process::start(&empty, &flags);
         alone.ready().await;
         let version = version(&alone).await;
         assert!(version == Some(number - 1) || version == Some(number), "{version:?} after {number}");

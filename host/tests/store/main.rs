@@ -16,10 +16,15 @@ mod registry;
 mod servers;
 
 use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use contract::{artifact, keeps, release};
 use servers::Bucket;
-use tidemill_host::store::{Look, ReleaseNumber, Store, StoreError};
+use tidemill_host::store::{Look, ReleaseNumber, Store, StoreError, StoreUrl};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
@@ -29,8 +34,12 @@ async fn memory_keeps_the_contract() {
 #[tokio::test]
 async fn a_folder_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    let url = folder.path().join("made/here").display().to_string();
-    keeps(&Store::open(&url.parse().unwrap(), &[]).unwrap()).await;
+    let url: StoreUrl = folder.path().join("made/here").display().to_string().parse().unwrap();
+    // Nothing is made of a path that is misspelt.
+    let missing = Store::open(&url, &[]).unwrap_err().to_string();
+    assert!(missing.contains("there is no such folder") && !folder.path().join("made").exists(), "{missing}");
+    url.make().unwrap();
+    keeps(&Store::open(&url, &[]).unwrap()).await;
 }
 
 #[tokio::test]
@@ -97,4 +106,66 @@ async fn a_store_that_is_away_is_said_to_be() {
     let error = store.look(None).await.unwrap_err().to_string();
     assert!(error.starts_with("the store s3://bucket: reading live.json failed"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+/// The write lands and its answer is lost: who made the release live is not told that it isn't.
+#[tokio::test]
+async fn a_lost_answer_makes_no_failure_of_what_was_done() {
+    let Some(bucket) = Bucket::s3().await else { return };
+    let losing = Arc::new(AtomicUsize::new(0));
+    let mut variables = bucket.variables();
+    let (_, endpoint) = variables.iter_mut().find(|(name, _)| name == "AWS_ENDPOINT").unwrap();
+    let server = endpoint.trim_start_matches("http://").parse().unwrap();
+    *endpoint = format!("http://{}", forgetful(server, Arc::clone(&losing)).await);
+    let store = Store::open(&"s3://bucket".parse().unwrap(), &variables).unwrap();
+    let one = artifact("a");
+    store.put_artifact(&one).await.unwrap();
+    // The client asks again where an answer doesn't come, and then finds its own write in its way.
+    losing.store(1, Ordering::Relaxed);
+    let first = store.make_live(None, release("ada", &one)).await.unwrap();
+    assert_eq!(losing.load(Ordering::Relaxed), 0, "no answer was lost");
+    let Look::Live(seen) = store.look(None).await.unwrap() else { panic!("nothing is live") };
+    losing.store(1, Ordering::Relaxed);
+    let second = store.make_live(Some(&seen), release("ada", &one)).await.unwrap();
+    assert_eq!((second.previous, losing.load(Ordering::Relaxed)), (Some(first.number), 0));
+}
+
+/// Hands connections on to a server, and loses the answers to so many writes of what is live.
+async fn forgetful(to: SocketAddr, losing: Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (near, _) = listener.accept().await.unwrap();
+            let losing = Arc::clone(&losing);
+            tokio::spawn(async move {
+                let far = TcpStream::connect(to).await.unwrap();
+                let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.into_split(), far.into_split());
+                let lost = Arc::new(AtomicBool::new(false));
+                let loses = Arc::clone(&lost);
+                let up = tokio::spawn(async move {
+                    let mut buffer = vec![0; 64 << 10];
+                    while let Ok(count @ 1..) = near_in.read(&mut buffer).await {
+                        let writes =
+                            buffer.starts_with(b"PUT ") && buffer[..count].windows(9).any(|it| it == b"live.json");
+                        if writes && losing.load(Ordering::Relaxed) > 0 {
+                            losing.fetch_sub(1, Ordering::Relaxed);
+                            loses.store(true, Ordering::Relaxed);
+                        }
+                        if far_out.write_all(&buffer[..count]).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                let mut buffer = vec![0; 64 << 10];
+                while let Ok(count @ 1..) = far_in.read(&mut buffer).await {
+                    if lost.load(Ordering::Relaxed) || near_out.write_all(&buffer[..count]).await.is_err() {
+                        break;
+                    }
+                }
+                up.abort();
+            });
+        }
+    });
+    address
 }

@@ -27,7 +27,7 @@ pub(super) fn shown(output: &Output) -> Value {
 impl Shop {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store").display().to_string().parse().unwrap(), &[]).unwrap();
+        let store = Store::in_folder(&folder.path().join("store")).unwrap();
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { folder, store, executor }
     }
@@ -121,6 +121,13 @@ impl Shop {
     pub(super) fn spoil(&self, artifact: Digest) {
         let path = self.store_path().join("artifacts").join(artifact.hex()).join("handler.wasm");
         fs::write(path, "something else").unwrap();
+    }
+
+    /// Leaves half of a release.
+    pub(super) fn cut_short(&self, number: u64) {
+        let file = self.store_path().join(format!("releases/{number:010}.json"));
+        let text = fs::read(&file).unwrap();
+        fs::write(file, &text[..text.len() / 2]).unwrap();
     }
 
     /// Has a host's report be of long ago.
