@@ -1,27 +1,44 @@
 //! The live release, kept in a folder of this machine: a store like any other, with one release in it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::super::{Digest, Loader};
 use crate::store::{Look, Release, Store, StoreError};
 use crate::trust::EngineId;
 
-/// Keeps a release and all that this engine needs for it in the cache, and makes it what is live there. The artifacts'
-/// signatures go with them: what is kept is judged again when it is used.
-pub(super) async fn keep(folder: &Path, release: &Release, from: &Store, engine: &EngineId) -> Result<(), StoreError> {
+/// Keeps a release and all that a host needs for it in the cache, and makes it what is live there. `kept` are the artifacts
+/// that are known to be there already.
+pub(super) async fn keep(
+    folder: &Path,
+    release: &Release,
+    from: &Store,
+    loader: &Loader,
+    kept: &mut BTreeSet<Digest>,
+) -> Result<(), StoreError> {
     let cache = open(folder)?;
-    for (_, digest) in release.artifacts() {
+    for (_, digest) in release.artifacts().filter(|(_, digest)| !kept.contains(digest)) {
         if cache.artifact(digest).await.is_err() {
             cache.put_artifact(&from.artifact(digest).await?).await?;
         }
-        let mut new = false;
-        for envelope in from.signatures(digest).await? {
-            new |= cache.put_signature(digest, &envelope).await?;
-        }
-        if let (true, Some(code)) = (new, from.code(digest, engine).await?) {
-            cache.put_code(digest, engine, code).await?;
+        if loader.trust.has_keys() {
+            copy_signatures(digest, from, &cache, loader.runtime.id()).await?;
         }
     }
+    *kept = release.artifacts().map(|(_, digest)| digest).collect();
     cache.keep_live(release).await
+}
+
+/// Has an artifact's signatures, and what they vouch for, go with it: what is kept is judged again when it is used.
+async fn copy_signatures(digest: Digest, from: &Store, cache: &Store, engine: &EngineId) -> Result<(), StoreError> {
+    let mut new = false;
+    for envelope in from.signatures(digest).await? {
+        new |= cache.put_signature(digest, &envelope).await?;
+    }
+    if let (true, Some(code)) = (new, from.code(digest, engine).await?) {
+        cache.put_code(digest, engine, code).await?;
+    }
+    Ok(())
 }
 
 /// The release that was kept last, and the store that has its artifacts.

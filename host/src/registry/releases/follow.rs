@@ -1,10 +1,11 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
 
-use super::super::{Registry, Trial};
+use super::super::{Digest, Registry, Trial};
 use super::loaded::Loaded;
 use super::loading::Unserved;
 use super::report::EVERY;
@@ -20,6 +21,8 @@ pub(super) struct Following {
     pub(super) seen: Option<Live>,
     /// What serves.
     pub(super) serving: Option<Release>,
+    /// The artifacts that are known to be in the cache.
+    kept: BTreeSet<Digest>,
     /// Whether what was seen is settled: it serves, or can't be served here.
     settled: bool,
     /// Why something else serves than what should, as last logged and reported.
@@ -36,6 +39,7 @@ impl Following {
             loaded: Loaded::default(),
             seen: None,
             serving: None,
+            kept: BTreeSet::new(),
             settled: false,
             trouble: None,
             reported: None,
@@ -137,10 +141,9 @@ impl Following {
     }
 
     async fn keep_in_cache(&mut self) {
-        if let (Some(folder), Some(release)) = (&self.releases.cache, &self.serving)
-            && let Err(error) =
-                cache::keep(folder, release, &self.releases.store, self.releases.loader.runtime.id()).await
-        {
+        let (Some(folder), Some(release)) = (&self.releases.cache, &self.serving) else { return };
+        let Releases { store, loader, .. } = &self.releases;
+        if let Err(error) = cache::keep(folder, release, store, loader, &mut self.kept).await {
             tracing::warn!("the release can't be kept for a start without the store (setting `store-cache`): {error}");
         }
     }
