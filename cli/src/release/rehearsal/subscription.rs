@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use google_cloud_auth::credentials::anonymous;
-use google_cloud_pubsub::client::Subscriber;
+use google_cloud_gax::error::rpc::Code;
+use google_cloud_gax::retry_policy::NeverRetry;
+use google_cloud_pubsub::client::{Subscriber, SubscriptionAdmin};
 use google_cloud_pubsub::model;
 use google_cloud_pubsub::subscriber::ShutdownBehavior;
 use tidemill_events::{Delivery, Envelope, Message};
@@ -11,6 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::output::progress;
 
+/// How long Pub/Sub has to say whether there is such a subscription.
+const REACHED: Duration = Duration::from_secs(10);
 /// How long a subscription may be silent until what it has given is taken for all that it has: none says that it is empty.
 const SILENCE: Duration = Duration::from_secs(5);
 /// For how long a message is held at a time: the least that there is, so that one that is not given back comes again soon.
@@ -29,10 +33,11 @@ pub(super) async fn borrow(name: &str, most: usize, emulator: Option<&str>) -> a
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         _ = rustls::crypto::ring::default_provider().install_default();
     }
+    let emulator = emulator.map(endpoint).transpose()?;
+    reach(name, emulator.as_deref()).await?;
     let mut client = Subscriber::builder();
-    if let Some(host) = emulator {
-        let host: EmulatorHost = host.parse().context("PUBSUB_EMULATOR_HOST")?;
-        client = client.with_endpoint(format!("http://{host}")).with_credentials(anonymous::Builder::new().build());
+    if let Some(endpoint) = emulator {
+        client = client.with_endpoint(endpoint).with_credentials(anonymous::Builder::new().build());
     }
     let client = client.build().await.with_context(|| format!("{name} can't be pulled from"))?;
     progress(format_args!("pulling from {name}, of which nothing is acknowledged"));
@@ -70,6 +75,30 @@ pub(super) async fn borrow(name: &str, most: usize, emulator: Option<&str>) -> a
         ));
     }
     ended.map(|()| envelopes)
+}
+
+/// The address of the emulator at this host.
+fn endpoint(host: &str) -> anyhow::Result<String> {
+    let host: EmulatorHost = host.parse().context("PUBSUB_EMULATOR_HOST")?;
+    Ok(format!("http://{host}"))
+}
+
+/// Makes sure that there is somebody to pull from: the stream itself tries again in silence where it reaches nobody, which
+/// looks like a subscription without messages.
+async fn reach(name: &str, emulator: Option<&str>) -> anyhow::Result<()> {
+    let unreached = || format!("{name} can't be pulled from");
+    let mut client = SubscriptionAdmin::builder();
+    if let Some(endpoint) = emulator {
+        client = client.with_endpoint(endpoint).with_credentials(anonymous::Builder::new().build());
+    }
+    let client = client.with_retry_policy(NeverRetry).build().await.with_context(unreached)?;
+    match timeout(REACHED, client.get_subscription().set_subscription(name).send()).await {
+        Ok(Ok(_)) => Ok(()),
+        // Who may pull from it may not always look at it. The pull tells.
+        Ok(Err(error)) if error.status().is_some_and(|status| status.code == Code::PermissionDenied) => Ok(()),
+        Ok(Err(error)) => Err(error).with_context(unreached),
+        Err(_) => Err(anyhow!("Pub/Sub did not answer within {REACHED:?}")).with_context(unreached),
+    }
 }
 
 /// The message as a push of the same subscription would have brought it.

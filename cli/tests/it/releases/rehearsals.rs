@@ -301,6 +301,20 @@ fn misuse_of_a_rehearsal_ends_with_2() {
     assert_eq!(shop.live().number.0, 1);
 }
 
+/// Not even by force: nobody knows what lies there.
+#[test]
+fn a_subscription_that_nobody_answers_for_is_not_taken_for_an_empty_one() {
+    let (shop, path) = shop("events = [\"a\"]\n", artifacts::EMPTY);
+    shop.handler("one", "a", 2);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let before = shop.files();
+    let mut command = shop.command(&["deploy", &path, "--rehearse", "projects/shop/subscriptions/dead", "--force"]);
+    let output = command.env("PUBSUB_EMULATOR_HOST", closed.to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("projects/shop/subscriptions/dead can't be pulled from: "), "{}", stderr(&output));
+    assert_eq!(shop.files(), before);
+}
+
 /// On Google's emulator: the messages that were rehearsed are all on the subscription afterwards.
 #[test]
 fn a_subscription_keeps_its_messages() {
