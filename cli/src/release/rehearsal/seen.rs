@@ -92,8 +92,8 @@ impl Seen {
             reason: answer.reason,
             retry_after: answer.retry_after,
             sent: sent.collect(),
-            published: publications.iter().map(Published::of).collect(),
-            kept,
+            published: publications.iter().map(|publication| Published::of(publication, &hide)).collect(),
+            kept: kept.into_iter().map(|((store, key), value)| ((store, hide(&key)), value)).collect(),
             refusals,
             log,
         }
@@ -165,14 +165,15 @@ impl Standing {
 }
 
 impl Published {
-    fn of(publication: &Publication) -> Self {
+    fn of(publication: &Publication, hide: impl Fn(&str) -> String) -> Self {
         let event = publication.event();
+        let hidden = |text: &Option<String>| text.as_deref().map(&hide);
         Self {
-            event_type: event.event_type.clone(),
+            event_type: hide(&event.event_type),
             data: Content::of(&event.data),
-            content_type: event.content_type.clone(),
-            ordering_key: event.ordering_key.clone(),
-            attributes: event.attributes.clone(),
+            content_type: hidden(&event.content_type),
+            ordering_key: hidden(&event.ordering_key),
+            attributes: event.attributes.iter().map(|(name, value)| (hide(name), hide(value))).collect(),
         }
     }
 }

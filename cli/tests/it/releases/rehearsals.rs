@@ -301,6 +301,32 @@ fn misuse_of_a_rehearsal_ends_with_2() {
     assert_eq!(shop.live().number.0, 1);
 }
 
+#[test]
+fn what_is_published_and_under_which_keys_shows_no_secret() {
+    const SECRET: &str = "hunter2hunter2";
+    let declared = "[config]\ntoken = { secret = true }\n";
+    let (shop, tapes) = (Shop::new(), Tapes::new());
+    let publish = format!("events = [\"a\"]\n[permissions]\npublish = [\"b\"]\n{declared}");
+    let keep = format!("events = [\"c\"]\n[permissions]\nkey-value = [\"default\"]\n{declared}");
+    shop.place("one", "events = [\"a\"]\n", artifacts::EMPTY);
+    shop.place("two", "events = [\"c\"]\n", artifacts::EMPTY);
+    shop.json(&["deploy", &shop.handlers()]);
+    shop.place("one", &publish, artifacts::PUBLISH);
+    shop.place("two", &keep, artifacts::KEY_VALUE);
+    let event = json!({ "type": "b", "key": format!("k-{SECRET}"), "attributes": { "x": SECRET } });
+    tapes.record("1", "a", &json!({ "publish": [event] }));
+    tapes.record("2", "c", &json!([{ "increment": [format!("n-{SECRET}"), 1] }]));
+    let arguments = ["deploy", &shop.handlers(), "--rehearse", &tapes.path(), "--dry-run", "--output", "json"];
+    let mut command = shop.command(&arguments);
+    let values = ["TIDEMILL_HANDLER_ONE__TOKEN", "TIDEMILL_HANDLER_TWO__TOKEN"].map(|name| (name, SECRET));
+    let output = command.envs(values).output().unwrap();
+    let told = rehearsal(&output);
+    assert_eq!(told["runs"][0]["then"]["published"][0]["ordering_key"], "k-[secret token]", "{told}");
+    assert_eq!(told["runs"][0]["then"]["published"][0]["attributes"]["x"], "[secret token]", "{told}");
+    assert_eq!(told["runs"][1]["then"]["kept"][0]["key"], "n-[secret token]", "{told}");
+    assert!(!stdout(&output).contains(SECRET), "{told}");
+}
+
 /// Not even by force: nobody knows what lies there.
 #[test]
 fn a_subscription_that_nobody_answers_for_is_not_taken_for_an_empty_one() {
