@@ -161,6 +161,9 @@ impl App {
                 .publishing(publishes);
         parts::tell_allocation(runtime.allocation());
         let code_cache = config.code_cache.as_deref().map(CodeCache::open).transpose()?;
+        if config.trust.has_keys() {
+            tracing::info!("signatures of artifacts count by these keys: {}", config.trust);
+        }
         let loader = Loader { runtime, terms: config.terms(), trust: config.trust.clone(), code_cache };
         let followed = Arc::clone(registry);
         let watch = match config.handlers.clone() {

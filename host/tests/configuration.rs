@@ -339,6 +339,20 @@ fn who_trusts_a_key_refuses_what_none_has_signed_unless_told_otherwise() {
     assert!(!runs(&["--trusted-key", &first]));
     assert!(runs(&["--trusted-key", &first, "--unsigned-artifacts", "allow"]));
     assert!(!runs(&["--trusted-key", &first, "--trusted-key", &second, "--unsigned-artifacts", "refuse"]));
+    // What is meant to name a key and doesn't is no word for running everything.
+    for given in [
+        Given {
+            flags: &[LEAST.flags, &["--trusted-key", ""]].concat(),
+            variables: &[("TIDEMILL_TRUSTED_KEYS", &first)],
+            ..LEAST
+        },
+        Given { variables: &[("TIDEMILL_TRUSTED_KEYS", "")], ..LEAST },
+        Given { variables: &[("TIDEMILL_TRUSTED_KEYS", ",")], ..LEAST },
+        Given { file: "trusted-keys = []\n", ..LEAST },
+    ] {
+        let problems = problems(&given).join("\n");
+        assert!(problems.contains("names no key"), "{problems}");
+    }
     for (flags, says) in [
         (&["--trusted-key", "ed25519:AAAA"][..], "it names no key"),
         (&["--trusted-key", "a=ed25519:AAAA"], "it is no public key"),

@@ -64,6 +64,12 @@ impl Reader<'_> {
         self.given(name).is_some_and(|(_, given)| given.source != "default")
     }
 
+    /// The variable that is meant to set it, and is empty.
+    pub(super) fn empty_variable(&self, name: &str) -> Option<&'static str> {
+        let variable = SETTINGS.iter().find(|setting| setting.name == name)?.variable;
+        self.sources.empty_variables.contains(variable).then_some(variable)
+    }
+
     pub(super) fn optional(&mut self, name: &str) -> Option<String> {
         self.given(name)?.1.texts.pop()
     }

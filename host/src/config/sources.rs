@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub struct Sources {
     pub(super) problems: Vec<Problem>,
     /// Variables that look like settings and are none.
     pub(super) unknown_variables: Vec<String>,
+    /// Variables that are there and empty, which count as if they weren't.
+    pub(super) empty_variables: BTreeSet<String>,
     /// What a bucket is reached with.
     pub(super) store_variables: StoreVariables,
     /// Whether this is a service of Cloud Run's.
@@ -54,9 +56,10 @@ impl Sources {
     /// `folder` where there is one. A command need not have the flags of all settings.
     #[must_use]
     pub fn gather(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, String)>, folder: &Path) -> Self {
-        let variables: BTreeMap<String, String> =
-            variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let (empty, variables): (BTreeMap<_, _>, BTreeMap<String, String>) =
+            variables.into_iter().partition(|(_, value)| value.is_empty());
         let mut sources = Self { on_cloud_run: variables.contains_key("K_SERVICE"), ..Self::default() };
+        sources.empty_variables = empty.into_keys().collect();
         sources.store_variables = StoreVariables::among(variables.iter());
         // The weakest first: what comes later takes its place.
         sources.take_file(named_file(flags, &variables), folder);

@@ -9,7 +9,13 @@ use crate::trust::{Trust, TrustedKey};
 impl Reader<'_> {
     pub(super) fn trust(&mut self) -> Option<Trust> {
         let keys = self.each("trusted-keys", str::parse::<TrustedKey>)?;
-        // Who names a key means that it counts.
+        // Who sets it means that keys count: a variable that got lost on the way must not let everything run.
+        let set = self.is_set("trusted-keys").then_some("it");
+        if let (true, Some(what)) = (keys.is_empty(), set.or_else(|| self.empty_variable("trusted-keys"))) {
+            let problem = format!("{what} is set, and names no key: name one, NAME=ed25519:…, or don't set it at all");
+            self.problem("trusted-keys", None, problem);
+            return None;
+        }
         let required = match self.is_set("unsigned-artifacts") {
             true => self.word("unsigned-artifacts", &[("allow", false), ("refuse", true)])?,
             false => !keys.is_empty(),

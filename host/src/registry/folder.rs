@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::artifact::{Artifact, MAX_COMPONENT, MAX_MANIFEST};
-use crate::trust::Envelope;
+use crate::trust::{Envelope, EnvelopeError, MAX_ENVELOPE};
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "handler.toml";
@@ -17,8 +17,6 @@ pub(super) const MANIFEST: &str = "handler.toml";
 pub(super) const COMPONENT: &str = "handler.wasm";
 /// The signature's file name. Not every handler has one.
 pub(super) const SIGNATURE: &str = "handler.sig";
-/// The longest signature that is read, in bytes.
-const MAX_SIGNATURE: u64 = 64 << 10;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +123,11 @@ pub(super) fn scan(dir: &Path) -> io::Result<BTreeMap<PathBuf, io::Result<Stamp>
     Ok(found)
 }
 
-/// Reads a handler's folder, which had this stamp at the last look: the artifact, and its signature where there is one.
-pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<(Artifact, Vec<Envelope>), Unread> {
+/// The signature beside an artifact, where there is one. It may be none that can be read.
+pub(super) type Signature = Result<Vec<Envelope>, EnvelopeError>;
+
+/// Reads a handler's folder, which had this stamp at the last look.
+pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<(Artifact, Signature), Unread> {
     let read = |name: &str, file: FileStamp, limit: u64| {
         file.judge(limit).map_err(|problem| Unread::Refused(format!("{name}: {problem}")))?;
         let bytes = present(read_file(&folder.join(name), limit));
@@ -138,14 +139,11 @@ pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<(Artifact, Vec<Envelo
     };
     let signature = match stamp.signature {
         FileStamp::Absent => None,
-        file => Some(read(SIGNATURE, file, MAX_SIGNATURE)?),
+        file => Some(read(SIGNATURE, file, MAX_ENVELOPE as u64)?),
     };
     let envelopes = signature.iter().map(|bytes| Envelope::read(bytes)).collect::<Result<_, _>>();
     match Stamp::of(folder) {
-        Ok(now) if now == *stamp => {
-            let envelopes = envelopes.map_err(|error| Unread::Refused(format!("{SIGNATURE}: {error}")))?;
-            Ok((artifact, envelopes))
-        }
+        Ok(now) if now == *stamp => Ok((artifact, envelopes)),
         Ok(_) => Err(Unread::Changed),
         Err(error) => Err(Unread::Failed(error.to_string())),
     }

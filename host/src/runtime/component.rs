@@ -36,7 +36,7 @@ pub struct Component {
 
 /// What a component is made of.
 #[derive(Debug, Clone, Copy)]
-pub enum Code<'a> {
+pub(crate) enum Code<'a> {
     /// WebAssembly, which has to be compiled.
     Wasm(&'a [u8]),
     /// What an engine has made of it.
@@ -232,7 +232,7 @@ impl Component {
         store
     }
 
-    /// What the engine has made of it, to be loaded again without compiling ([`Code::Native`]).
+    /// What the engine has made of it, to be loaded again without compiling, where it is vouched for.
     ///
     /// # Errors
     /// Where there isn't enough memory for it.

@@ -154,7 +154,7 @@ impl Runtime {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load_code(&self, code: Code<'_>, grant: &Grant) -> Result<Component, LoadError> {
+    pub(crate) fn load_code(&self, code: Code<'_>, grant: &Grant) -> Result<Component, LoadError> {
         let linker = self.linker_for(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
         let component = Component::load(&self.engine, &self.ticker, &linker, code, grant)?;
         let reach = self.reach(grant);

@@ -19,7 +19,8 @@ mod publishing;
 mod state;
 mod surroundings;
 
-pub use component::{Code, Component, LoadError};
+pub(crate) use component::Code;
+pub use component::{Component, LoadError};
 pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;

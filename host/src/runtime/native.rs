@@ -18,49 +18,47 @@ pub(super) fn load(engine: &Engine, code: &AuthenticCode) -> wasmtime::Result<Co
     unsafe { Component::deserialize(engine, code.bytes()) }
 }
 
-/// Settles what compiled code uses of the processor, and gives it a name: on x86-64 the features of the level v3 of its
-/// psABI, which all servers since 2013 have and which Cranelift knows, so that hosts can load each other's code. A processor
-/// without them, or another architecture, has code compiled for exactly what it is.
+/// Settles what compiled code uses of the processor, and gives it a name, so that hosts can load each other's code: on
+/// x86-64 the features of the level v3 of its psABI that Cranelift knows (servers have had them since Haswell and Zen), on
+/// aarch64 none beyond the first version of the architecture. A processor without them, and any other, has code compiled
+/// for exactly what it is.
 ///
 /// # Errors
-/// Where the engine knows the target or a feature not at all, which its version decides.
+/// Where the engine doesn't know the target, which its version decides.
 pub(super) fn settle_target(config: &mut Config) -> wasmtime::Result<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        /// As Cranelift names them.
-        const FEATURES: [&str; 11] = [
-            "has_sse3",
-            "has_ssse3",
-            "has_sse41",
-            "has_sse42",
-            "has_popcnt",
-            "has_avx",
-            "has_avx2",
-            "has_bmi1",
-            "has_bmi2",
-            "has_fma",
-            "has_lzcnt",
-        ];
-        let there = is_x86_feature_detected!("sse4.2")
-            && is_x86_feature_detected!("ssse3")
-            && is_x86_feature_detected!("popcnt")
-            && is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("lzcnt");
-        if there {
-            // With a target that is named, the engine infers nothing from the processor at hand.
-            config.target("x86_64-unknown-linux-gnu")?;
-            for feature in FEATURES {
-                // SAFETY: the flag must not make the compiler produce what the processor can't run, or change what code
-                // means. These only allow instructions which were just found to be there; and an engine refuses to load
-                // code with features that its processor lacks.
-                unsafe { config.cranelift_flag_enable(feature) };
-            }
-            return Ok("x86-64-v3");
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let Some(features) = x86_64_v3() {
+        // With a target that is named, the engine infers nothing from the processor at hand.
+        config.target("x86_64-unknown-linux-gnu")?;
+        for feature in features {
+            // SAFETY: the flag must not make the compiler produce what the processor can't run, or change what code means.
+            // These only allow instructions that were just found to be there; and an engine refuses to load code with
+            // features that its processor lacks.
+            unsafe { config.cranelift_flag_enable(feature) };
         }
+        return Ok("x86-64-v3");
     }
+    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+    config.target("aarch64-unknown-linux-gnu")?;
     _ = config;
     Ok(std::env::consts::ARCH)
+}
+
+/// The features, as Cranelift names them, if this processor has them all.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn x86_64_v3() -> Option<[&'static str; 11]> {
+    let features = [
+        ("has_sse3", is_x86_feature_detected!("sse3")),
+        ("has_ssse3", is_x86_feature_detected!("ssse3")),
+        ("has_sse41", is_x86_feature_detected!("sse4.1")),
+        ("has_sse42", is_x86_feature_detected!("sse4.2")),
+        ("has_popcnt", is_x86_feature_detected!("popcnt")),
+        ("has_avx", is_x86_feature_detected!("avx")),
+        ("has_avx2", is_x86_feature_detected!("avx2")),
+        ("has_bmi1", is_x86_feature_detected!("bmi1")),
+        ("has_bmi2", is_x86_feature_detected!("bmi2")),
+        ("has_fma", is_x86_feature_detected!("fma")),
+        ("has_lzcnt", is_x86_feature_detected!("lzcnt")),
+    ];
+    features.iter().all(|(_, there)| *there).then(|| features.map(|(name, _)| name))
 }

@@ -71,7 +71,12 @@ impl Store {
         let listed = listed.map_err(|error| self.away("listing", "hosts", error))?;
         let names: Vec<_> =
             listed.objects.iter().filter_map(|object| Some(format!("hosts/{}", object.location.filename()?))).collect();
-        let read = stream::iter(names).map(|name| async move { self.read_dated(&name, MAX_REPORT).await });
+        let read = stream::iter(names).map(|name| async move {
+            match self.read_dated(&name, MAX_REPORT).await {
+                Err(StoreError::Spoilt { .. }) => Ok(None),
+                read => read,
+            }
+        });
         let found: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         let dated = found.iter().flatten().filter_map(|(bytes, modified)| {
             let report: Report = serde_json::from_slice(bytes).ok()?;

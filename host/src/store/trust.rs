@@ -4,10 +4,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Store, StoreError};
 use crate::artifact::Digest;
-use crate::trust::{EngineId, Envelope};
+use crate::trust::{EngineId, Envelope, MAX_ENVELOPE};
 
-/// The most bytes of a signature that are read.
-const MAX_SIGNATURE: u64 = 64 << 10;
 /// The most bytes of code that are read: an interpreter's is 37 MB.
 const MAX_CODE: u64 = 512 << 20;
 /// The most signatures of one artifact that are read: so many keys and engines.
@@ -39,14 +37,14 @@ impl Store {
         let names = listed.objects.iter().filter_map(|object| object.location.filename());
         let names: Vec<_> = names.take(MOST).map(|name| format!("{folder}/{name}")).collect();
         let read = stream::iter(names).map(|name| async move {
-            let bytes = match self.read(&name, MAX_SIGNATURE).await {
+            let bytes = match self.read(&name, MAX_ENVELOPE as u64).await {
                 Ok(bytes) => bytes,
                 Err(StoreError::Spoilt { .. }) => None,
                 Err(error) => return Err(error),
             };
             let envelope = bytes.and_then(|bytes| Envelope::read(&bytes).ok());
             if envelope.is_none() {
-                tracing::warn!(object = name, "it is no signature that can be read, and is passed over");
+                tracing::debug!(object = name, "it is no signature that can be read, and is passed over");
             }
             Ok(envelope)
         });
@@ -69,7 +67,11 @@ impl Store {
     /// # Errors
     /// Where the store can't be reached.
     pub async fn code(&self, artifact: Digest, engine: &EngineId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.read(&code_file(artifact, engine), MAX_CODE).await?.map(Into::into))
+        match self.read(&code_file(artifact, engine), MAX_CODE).await {
+            // Too long to be any: as good as none, since the component is there.
+            Err(StoreError::Spoilt { .. }) => Ok(None),
+            read => Ok(read?.map(Into::into)),
+        }
     }
 }
 

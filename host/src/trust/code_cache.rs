@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -17,6 +18,9 @@ const SEAL: usize = 32;
 const KEY: &str = "key";
 /// What files of code end with.
 const ENDING: &str = "cwasm";
+/// What files end with that are being written, and how old one is whose writer has ended.
+const UNFINISHED: &str = "part";
+const ABANDONED: Duration = Duration::from_secs(3600);
 /// How many bytes of code are kept. What was not used for longest goes first.
 const MOST: u64 = 1 << 30;
 /// A file's times, by the machine's own clock.
@@ -85,7 +89,7 @@ impl CodeCache {
 
     /// What this engine made of the component before, if it is there and sealed by this cache.
     #[must_use]
-    pub fn get(&self, component: Digest, engine: &EngineId) -> Option<AuthenticCode> {
+    pub(crate) fn get(&self, component: Digest, engine: &EngineId) -> Option<AuthenticCode> {
         let path = self.path(component, engine);
         let bytes = fs::read(&path).ok()?;
         let (seal, code) = bytes.split_at_checked(SEAL)?;
@@ -103,10 +107,10 @@ impl CodeCache {
     ///
     /// # Errors
     /// Where it can't be written; the cache is then as it was.
-    pub fn put(&self, component: Digest, engine: &EngineId, code: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&self, component: Digest, engine: &EngineId, code: &[u8]) -> io::Result<()> {
         let seal = hmac::sign(&self.key, &sealed(component, engine, code));
         let path = self.path(component, engine);
-        let unfinished = path.with_extension(format!("{}.part", uuid::Uuid::now_v7()));
+        let unfinished = path.with_extension(format!("{}.{UNFINISHED}", uuid::Uuid::now_v7()));
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
             file.write_all(seal.as_ref())?;
@@ -123,10 +127,15 @@ impl CodeCache {
         for entry in self.folder.read_dir()? {
             let entry = entry?;
             let path = entry.path();
-            if path.extension().is_some_and(|ending| ending == ENDING)
-                && let Ok(meta) = entry.metadata()
-            {
-                files.push((meta.modified()?, meta.len(), path));
+            // One that is gone was removed by another process.
+            let Ok(meta) = entry.metadata() else { continue };
+            let modified = meta.modified()?;
+            let ends_with = |wanted: &str| path.extension().is_some_and(|ending| ending == wanted);
+            if ends_with(ENDING) {
+                files.push((modified, meta.len(), path));
+            } else if ends_with(UNFINISHED) && modified.elapsed().is_ok_and(|age| age > ABANDONED) {
+                // Its writer was killed.
+                remove(&path)?;
             }
         }
         files.sort();
@@ -135,7 +144,7 @@ impl CodeCache {
             if total <= most {
                 break;
             }
-            fs::remove_file(path)?;
+            remove(&path)?;
             total -= length;
         }
         Ok(())
@@ -143,6 +152,14 @@ impl CodeCache {
 
     fn path(&self, component: Digest, engine: &EngineId) -> PathBuf {
         self.folder.join(format!("{}-{engine}.{ENDING}", component.hex()))
+    }
+}
+
+/// Removes a file, unless another process has.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -155,7 +172,7 @@ fn sealed(component: Digest, engine: &EngineId, code: &[u8]) -> Vec<u8> {
 fn make_key(folder: &Path, path: &Path) -> io::Result<()> {
     let random = ring::rand::generate::<[u8; SEAL]>(&SystemRandom::new());
     let bytes = random.map_err(|_| io::Error::other("the system gives no random numbers"))?.expose();
-    let unfinished = folder.join(format!(".{}.part", uuid::Uuid::now_v7()));
+    let unfinished = folder.join(format!(".{}.{UNFINISHED}", uuid::Uuid::now_v7()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
@@ -181,7 +198,7 @@ fn check(path: &Path, forbidden: u32) -> Result<(), CodeCacheError> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -256,5 +273,13 @@ mod tests {
         cache.shrink(2 * (100 + SEAL as u64)).unwrap();
         let there = |name: &str| cache.get(component(name), &engine()).is_some();
         assert_eq!((there("a"), there("b"), there("c")), (true, false, true));
+        // Nor does what was never finished stay for ever.
+        let abandoned = folder.path().join("x.part");
+        for (age, stays) in [(Duration::ZERO, true), (2 * ABANDONED, false)] {
+            let file = File::create(&abandoned).unwrap();
+            file.set_modified(fs::metadata(&abandoned).unwrap().modified().unwrap() - age).unwrap();
+            cache.shrink(MOST).unwrap();
+            assert_eq!(abandoned.exists(), stays);
+        }
     }
 }

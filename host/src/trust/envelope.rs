@@ -7,7 +7,9 @@ use super::{PublicKey, SecretKey, Statement};
 const PAYLOAD_TYPE: &str = "application/vnd.tidemill.artifact.v1+json";
 
 /// The longest envelope that is read, in bytes.
-const MAX_ENVELOPE: usize = 64 << 10;
+pub const MAX_ENVELOPE: usize = 64 << 10;
+/// How long a key's id is, in characters.
+const KEY_ID: usize = 16;
 
 /// A statement and its signatures, in the form of DSSE (<https://github.com/secure-systems-lab/dsse>). Whose they are, and
 /// whether they hold, is not known until [`Self::signed_by`] is asked.
@@ -37,6 +39,9 @@ pub enum EnvelopeError {
     /// No envelope, or no statement in it.
     #[error("it is no signature as `tidemill sign` writes it: {0}")]
     Form(#[from] serde_json::Error),
+    /// A key is named otherwise than by its id.
+    #[error("it is no signature as `tidemill sign` writes it: a keyid is not {KEY_ID} hexadecimal digits")]
+    KeyId,
     /// An envelope around something else.
     #[error("it signs {0:?}, which is no artifact of Tidemill's ({PAYLOAD_TYPE:?})")]
     Payload(String),
@@ -74,6 +79,11 @@ impl Envelope {
             return Err(EnvelopeError::Payload(envelope.payload_type));
         }
         envelope.statement()?;
+        // Of a key's own form, since people are shown them.
+        let is_id = |id: &str| id.len() == KEY_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !envelope.key_ids().all(is_id) {
+            return Err(EnvelopeError::KeyId);
+        }
         Ok(envelope)
     }
 

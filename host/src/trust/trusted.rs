@@ -1,9 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AuthenticCode, EngineId, Envelope, PublicKey, PublicKeyError};
+use super::{AuthenticCode, EngineId, Envelope, PublicKey, PublicKeyError, Statement};
 use crate::artifact::Digest;
+
+/// How many signatures of strangers are told of, and of each how many keys.
+const TOLD: usize = 5;
+/// How many characters of a stranger's text are told.
+const LONGEST_TOLD: usize = 64;
 
 /// A key that the operator trusts, and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +66,8 @@ pub enum Untrusted {
 pub struct Vouched {
     /// Who says so: the trusted key's name. `None`: nobody has to.
     pub by: Option<String>,
-    /// What its manifest is, if somebody says so.
-    pub manifest: Option<Digest>,
-    code: BTreeMap<EngineId, Digest>,
+    /// What trusted keys have signed about it.
+    statements: Vec<Statement>,
 }
 
 impl Trust {
@@ -91,7 +95,7 @@ impl Trust {
     /// # Errors
     /// Where it needs a signature and has none that counts.
     pub fn judge(&self, handler: &str, artifact: Digest, envelopes: &[Envelope]) -> Result<Vouched, Untrusted> {
-        let mut vouched = Vouched { by: None, manifest: None, code: BTreeMap::new() };
+        let mut vouched = Vouched { by: None, statements: Vec::new() };
         for envelope in envelopes {
             let Ok(statement) = envelope.statement() else { continue };
             if statement.handler != handler || statement.artifact != artifact {
@@ -99,8 +103,7 @@ impl Trust {
             }
             if let Some(by) = self.keys.iter().find(|trusted| envelope.signed_by(&trusted.key)) {
                 vouched.by.get_or_insert_with(|| by.name.clone());
-                vouched.manifest = Some(statement.manifest);
-                vouched.code.extend(statement.code);
+                vouched.statements.push(statement);
             }
         }
         match (&vouched.by, self.required) {
@@ -110,39 +113,47 @@ impl Trust {
         }
     }
 
+    /// What there is in the place of a signature that counts: strangers' words, so only a few of them.
     fn unknown(&self, handler: &str, envelopes: &[Envelope]) -> Untrusted {
-        let found = envelopes.iter().map(|envelope| {
-            let ids: Vec<_> = envelope.key_ids().collect();
+        let found = envelopes.iter().take(TOLD).map(|envelope| {
+            let ids: Vec<_> = envelope.key_ids().take(TOLD).collect();
             let of = envelope.statement().map(|statement| statement.handler).unwrap_or_default();
-            format!("{} for {of:?}", ids.join(" and "))
+            format!("{} for {:?}", ids.join(" and "), of.chars().take(LONGEST_TOLD).collect::<String>())
         });
-        let trusted = self.keys.iter().map(|trusted| format!("{} {}", trusted.name, trusted.key.id()));
-        let join = |texts: Vec<String>| texts.join(", ");
-        Untrusted::Unknown {
-            handler: handler.to_owned(),
-            found: join(found.collect()),
-            trusted: join(trusted.collect()),
+        let mut found: Vec<_> = found.collect();
+        if envelopes.len() > TOLD {
+            found.push("others".to_owned());
         }
+        Untrusted::Unknown { handler: handler.to_owned(), found: found.join(", "), trusted: self.to_string() }
     }
 }
 
 impl Vouched {
     /// The engines that there is code for which somebody trusted vouches for.
     pub fn engines(&self) -> impl Iterator<Item = &EngineId> {
-        self.code.keys()
+        self.statements.iter().flat_map(|statement| statement.code.keys()).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Whether there is code for this engine that somebody trusted vouches for.
     #[must_use]
     pub fn covers(&self, engine: &EngineId) -> bool {
-        self.code.contains_key(engine)
+        self.statements.iter().any(|statement| statement.code.contains_key(engine))
     }
 
-    /// The code, if it is what somebody trusted vouches for as this engine's.
+    /// The code, if it is what somebody trusted vouches for as this engine's, together with this manifest.
     #[must_use]
-    pub fn code(&self, engine: &EngineId, bytes: Vec<u8>) -> Option<AuthenticCode> {
-        let covered = self.code.get(engine).is_some_and(|digest| *digest == Digest::of(&bytes));
-        covered.then(|| AuthenticCode::checked(bytes))
+    pub fn code(&self, engine: &EngineId, manifest: &[u8], code: Vec<u8>) -> Option<AuthenticCode> {
+        let (manifest, digest) = (Digest::of(manifest), Digest::of(&code));
+        let covers = |it: &Statement| it.manifest == manifest && it.code.get(engine) == Some(&digest);
+        self.statements.iter().any(covers).then(|| AuthenticCode::checked(code))
+    }
+}
+
+/// The keys that count, each by its name and its id.
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.keys.iter().map(|trusted| format!("{} {}", trusted.name, trusted.key.id())).collect();
+        f.write_str(&keys.join(", "))
     }
 }
 
@@ -168,7 +179,7 @@ impl fmt::Display for TrustedKey {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SecretKey, Statement};
+    use super::super::SecretKey;
     use super::*;
     use crate::artifact::Artifact;
 
@@ -209,12 +220,26 @@ mod tests {
         let trust = trust(&known, false);
         let by = |key| [Envelope::sign(&statement, key).unwrap()];
         let vouched = trust.judge("mail", digest, &by(&stranger)).unwrap();
-        assert!(vouched.by.is_none() && vouched.code(&engine, b"native".to_vec()).is_none());
+        assert!(vouched.by.is_none() && vouched.code(&engine, b"m", b"native".to_vec()).is_none());
         let vouched = trust.judge("mail", digest, &by(&known)).unwrap();
-        assert!(vouched.code(&engine, b"nativf".to_vec()).is_none());
-        assert!(vouched.code(&"e-2".parse().unwrap(), b"native".to_vec()).is_none());
-        assert_eq!(vouched.code(&engine, b"native".to_vec()).unwrap().bytes(), b"native");
-        assert!(Trust::default().judge("mail", digest, &by(&known)).unwrap().code(&engine, b"native".into()).is_none());
+        assert!(vouched.code(&engine, b"m", b"nativf".to_vec()).is_none());
+        assert!(vouched.code(&"e-2".parse().unwrap(), b"m", b"native".to_vec()).is_none());
+        assert_eq!(vouched.code(&engine, b"m", b"native".to_vec()).unwrap().bytes(), b"native");
+        assert!(vouched.code(&engine, b"n", b"native".to_vec()).is_none());
+        // Of two who have compiled it both count.
+        let other = Statement::of("mail", &artifact()).with_code(engine.clone(), b"other");
+        let both = [Envelope::sign(&statement, &known).unwrap(), Envelope::sign(&other, &known).unwrap()];
+        let vouched = trust.judge("mail", digest, &both).unwrap();
+        for code in [&b"native"[..], b"other"] {
+            assert!(vouched.code(&engine, b"m", code.to_vec()).is_some());
+        }
+        assert!(
+            Trust::default()
+                .judge("mail", digest, &by(&known))
+                .unwrap()
+                .code(&engine, b"m", b"native".into())
+                .is_none()
+        );
     }
 
     #[test]

@@ -158,6 +158,12 @@ async fn a_folders_handlers_are_served_once_they_are_signed() {
     assert_eq!(host.deliver("one", "{}").await.code(), "unknown-event-type");
     let artifact = Artifact { manifest: ONE.into(), wasm: wasm(EMPTY) };
     let signature = host.handlers.path().join("one/handler.sig");
+    // Who trusts nobody asks for nobody's word.
+    let open = TestHost::start_with(&[("one", ONE, &wasm(EMPTY))], |_| {}).await;
+    fs::write(open.handlers.path().join("one/handler.sig"), "no signature").unwrap();
+    open.install("two", "events = [\"two\"]\n", &wasm(EMPTY));
+    fs::write(open.handlers.path().join("two/handler.sig"), "no signature").unwrap();
+    open.until("it serves", |registry| registry.route("two").is_some()).await;
     fs::write(&signature, "no signature").unwrap();
     let envelope = Envelope::sign(&Statement::of("one", &artifact), &trusted).unwrap();
     fs::write(&signature, envelope.write().unwrap()).unwrap();

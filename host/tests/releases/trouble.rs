@@ -131,6 +131,32 @@ async fn a_pointer_that_was_written_by_hand_points_to_a_whole_release_or_to_none
     serves(&host, &one(1)).await;
 }
 
+/// Why a release isn't served is said again once the store is back, though nothing of the release has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_away_leaves_the_reason_before_it_standing() {
+    let (folder, stand) = folder();
+    stand.deploy(&[("one", &one(1))]).await;
+    let host = stand.host().await;
+    let bad = Artifact { manifest: ONE.into(), wasm: wasm(WRONG_WORLD) };
+    stand.deploy(&[("one", &bad)]).await;
+    lags(&stand, &host, "doesn't export", &one(1)).await;
+    let (pointer, hidden) = (folder.path().join("live.json"), folder.path().join("hidden.json"));
+    fs::rename(&pointer, &hidden).unwrap();
+    lags(&stand, &host, "nothing was ever made live", &one(1)).await;
+    fs::rename(&hidden, &pointer).unwrap();
+    lags(&stand, &host, "doesn't export", &one(1)).await;
+}
+
+/// One host's report that can't be read hides no other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_is_too_long_is_left_out() {
+    let (folder, stand) = folder();
+    let number = stand.deploy(&[("one", &one(1))]).await;
+    let _host = stand.host().await;
+    fs::write(folder.path().join("hosts/big.json"), vec![b' '; 2 << 20]).unwrap();
+    stand.until_served(1, number).await;
+}
+
 /// The store goes away under a host, and is away when others start.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_store_a_host_goes_on_and_a_new_one_starts_from_what_was_kept() {

@@ -31,12 +31,13 @@ pub(super) async fn keep(
 
 /// Has an artifact's signatures, and what they vouch for, go with it: what is kept is judged again when it is used.
 async fn copy_signatures(digest: Digest, from: &Store, cache: &Store, engine: &EngineId) -> Result<(), StoreError> {
-    let mut new = false;
-    for envelope in from.signatures(digest).await? {
-        new |= cache.put_signature(digest, &envelope).await?;
-    }
-    if let (true, Some(code)) = (new, from.code(digest, engine).await?) {
+    if cache.code(digest, engine).await?.is_none()
+        && let Some(code) = from.code(digest, engine).await?
+    {
         cache.put_code(digest, engine, code).await?;
+    }
+    for envelope in from.signatures(digest).await? {
+        cache.put_signature(digest, &envelope).await?;
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use super::report::EVERY;
 use super::{Releases, cache};
 use crate::store::{Live, Look, Release, Store};
 
+/// The longest pause before a release that can't be served yet is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// How far the state of a host has come, behind a store.
 pub(super) struct Following {
     pub(super) releases: Releases,
@@ -25,6 +28,11 @@ pub(super) struct Following {
     kept: BTreeSet<Digest>,
     /// Whether what was seen is settled: it serves, or can't be served here.
     settled: bool,
+    /// How often what was seen was tried in vain, and when it is tried again.
+    tries: u32,
+    again: Option<Instant>,
+    /// Why what was seen isn't served.
+    refused: Option<String>,
     /// Why something else serves than what should, as last logged and reported.
     pub(super) trouble: Option<String>,
     reported: Option<Instant>,
@@ -41,6 +49,9 @@ impl Following {
             serving: None,
             kept: BTreeSet::new(),
             settled: false,
+            tries: 0,
+            again: None,
+            refused: None,
             trouble: None,
             reported: None,
             values_read: Instant::now(),
@@ -79,11 +90,16 @@ impl Following {
     /// Looks at what is live, and serves it where that is something else. Says whether anything is different since.
     async fn look(&mut self) -> bool {
         let (serving, trouble) = (self.serving.as_ref().map(|release| release.number), self.trouble.clone());
-        let known = if self.settled { self.seen.as_ref() } else { None };
+        // What can't be served yet is tried again when its time has come, and until then is no news.
+        let waits = self.settled || self.again.is_some_and(|at| at > Instant::now());
+        let known = if waits { self.seen.as_ref() } else { None };
         match self.releases.store.look(known).await {
             Ok(Look::Same) => self.clear(),
             Ok(Look::Empty) => self.say("nothing was ever made live in the store".to_owned()),
             Ok(Look::Live(live)) => {
+                if self.seen.as_ref().is_none_or(|seen| seen.release != live.release) {
+                    (self.tries, self.refused) = (0, None);
+                }
                 self.seen = Some(live);
                 self.serve_what_was_seen().await;
             }
@@ -102,25 +118,44 @@ impl Following {
         }
         let release = match self.releases.store.release(number).await {
             Ok(release) => release,
-            Err(error) => return self.say(error.to_string()),
+            Err(error) => {
+                self.put_off();
+                return self.refuse(error.to_string());
+            }
         };
         match self.serve(release, &self.releases.store.clone()).await {
             Ok(()) => {
-                self.settled = true;
+                (self.settled, self.refused) = (true, None);
                 self.clear();
                 self.keep_in_cache().await;
             }
             Err(unserved) => {
                 self.settled = !unserved.may_pass();
-                self.say(format!("release {number} is not served here: {unserved}"));
+                self.put_off();
+                self.refuse(format!("release {number} is not served here: {unserved}"));
             }
         }
+    }
+
+    /// Has the release that was seen be tried again after a pause that doubles each time: trying takes downloads.
+    fn put_off(&mut self) {
+        let pause = self.releases.poll.saturating_mul(1 << self.tries.min(16)).min(LONGEST_PAUSE);
+        self.tries = self.tries.saturating_add(1);
+        self.again = Some(Instant::now() + pause);
+    }
+
+    /// Says why the release that was seen isn't served.
+    fn refuse(&mut self, why: String) {
+        self.refused = Some(why.clone());
+        self.say(why);
     }
 
     /// Loads what a release needs and puts it in the place of what serves, all at once.
     async fn serve(&mut self, release: Release, store: &Store) -> Result<(), Unserved> {
         let start = Instant::now();
-        let snapshot = self.loaded.snapshot(&release, store, &self.releases.loader, &self.trials()).await?;
+        let snapshot = self.loaded.snapshot(&release, store, &self.releases.loader, &self.trials()).await;
+        // Of releases that can't be served, what could be loaded doesn't pile up.
+        let snapshot = snapshot.inspect_err(|_| self.loaded.keep([self.serving.as_ref(), Some(&release)]))?;
         self.registry.replace(snapshot);
         tracing::info!(
             release = release.number.0,
@@ -194,7 +229,11 @@ impl Following {
         }
     }
 
+    /// The store answers: what is wrong now, if anything, is the release's own.
     fn clear(&mut self) {
+        if let Some(why) = self.refused.clone() {
+            return self.say(why);
+        }
         if self.settled
             && self.seen.as_ref().map(|live| live.release) == self.serving.as_ref().map(|release| release.number)
             && self.trouble.take().is_some()

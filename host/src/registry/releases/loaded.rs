@@ -9,11 +9,15 @@ use super::loading::{Compiling, Unserved, load};
 use crate::store::{Release, Store};
 
 /// Artifacts that are fetched at once.
-const FETCHED_AT_ONCE: usize = 8;
+const FETCHED_AT_ONCE: usize = 4;
 
 /// The handlers that are loaded, by handler and artifact: those of what serves, and of what served before it.
 #[derive(Default)]
-pub(super) struct Loaded(BTreeMap<(String, Digest), Arc<Handler>>);
+pub(super) struct Loaded {
+    handlers: BTreeMap<(String, Digest), Arc<Handler>>,
+    /// Why their values can't be read now, as last logged.
+    stale: BTreeMap<(String, Digest), String>,
+}
 
 impl Loaded {
     /// The snapshot of a release, with all that it needs: what is not loaded yet is, from the store.
@@ -27,9 +31,9 @@ impl Loaded {
         let missing: BTreeSet<_> = release
             .artifacts()
             .map(|(name, digest)| (name.to_owned(), digest))
-            .filter(|needed| !self.0.contains_key(needed))
+            .filter(|needed| !self.handlers.contains_key(needed))
             .collect();
-        let compiling = &Compiling::while_serving(!self.0.is_empty());
+        let compiling = &Compiling::while_serving(!self.handlers.is_empty());
         let loading = stream::iter(missing).map(|(name, digest)| async move {
             let handler = load(&name, digest, store, loader, compiling).await?;
             Ok::<_, Unserved>(((name, digest), handler))
@@ -39,7 +43,7 @@ impl Loaded {
         let mut unserved = None;
         while let Some(loaded) = loading.next().await {
             match loaded {
-                Ok((key, handler)) => _ = self.0.insert(key, handler),
+                Ok((key, handler)) => _ = self.handlers.insert(key, handler),
                 Err(error) => {
                     unserved.get_or_insert(error);
                 }
@@ -53,7 +57,7 @@ impl Loaded {
 
     /// The snapshot of a release whose handlers are all loaded. A trial that goes on keeps its figures.
     pub(super) fn assemble(&self, release: &Release, trials: &[Arc<Trial>]) -> Result<Snapshot, Unserved> {
-        let get = |name: &str, digest: Digest| self.0.get(&(name.to_owned(), digest)).map(Arc::clone);
+        let get = |name: &str, digest: Digest| self.handlers.get(&(name.to_owned(), digest)).map(Arc::clone);
         let handlers = release.handlers.iter().filter_map(|(name, served)| get(name, served.artifact));
         let tried = release.handlers.iter().filter_map(|(name, served)| {
             let canary = served.canary?;
@@ -66,7 +70,7 @@ impl Loaded {
 
     /// Forgets what neither release needs.
     pub(super) fn keep(&mut self, releases: [Option<&Release>; 2]) {
-        self.0.retain(|(name, digest), _| {
+        self.handlers.retain(|(name, digest), _| {
             releases
                 .iter()
                 .flatten()
@@ -77,20 +81,24 @@ impl Loaded {
     /// Takes over values that have changed in the files that they lie in, and says whether any has.
     pub(super) fn reload_values(&mut self, loader: &Loader) -> bool {
         let mut changed = false;
-        for handler in self.0.values_mut() {
+        for (key, handler) in &mut self.handlers {
             match loader.load_values(handler) {
                 Ok(Some(now)) => {
                     let keys = now.grant.config.changed_since(&handler.grant.config).join(",");
                     tracing::info!(handler = now.name, keys, "values changed");
                     (*handler, changed) = (now, true);
+                    self.stale.remove(key);
                 }
-                Ok(None) => {}
-                Err(problem) => {
+                Ok(None) => _ = self.stale.remove(key),
+                // Once for each reason.
+                Err(problem) if self.stale.get(key) != Some(&problem) => {
                     tracing::warn!(
                         handler = handler.name,
                         "its values can't be read again: {problem}; those from before go on counting"
                     );
+                    self.stale.insert(key.clone(), problem);
                 }
+                Err(_) => {}
             }
         }
         changed

@@ -91,9 +91,10 @@ pub(super) async fn load(
     let made = match ready(name, digest, store, loader, &vouched).await? {
         Some(made) => made,
         None => {
-            let artifact = store.artifact(digest).await?;
-            // A semaphore that is never closed gives its permits.
+            // Before it is read, so that what waits for its turn takes no memory. A semaphore that is never closed gives its
+            // permits.
             let _permit = compiling.0.acquire().await;
+            let artifact = store.artifact(digest).await?;
             let (name, loader) = (name.to_owned(), loader.clone());
             off_the_path(move || loader.compile(&name, &artifact)).await
         }
@@ -130,10 +131,7 @@ async fn ready(
     let manifest = store.manifest(digest).await?;
     let (taken_name, loader, vouched) = (name.to_owned(), loader.clone(), vouched.clone());
     let made = off_the_path(move || {
-        if vouched.manifest != Some(Digest::of(&manifest)) {
-            return Ok(None);
-        }
-        let code = vouched.code(loader.runtime.id(), code);
+        let code = vouched.code(loader.runtime.id(), &manifest, code);
         code.map(|code| loader.take(&taken_name, digest, &manifest, &code)).transpose()
     });
     match made.await {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -80,7 +81,7 @@ impl Lock {
             let holder = format!("{:032x}", rand::random::<u128>());
             own = Some(digest_of(Some(&holder)));
             // Where there is no answer the token may be there or not. If it is, it is taken for free at the next look.
-            let Ok(written) = timeout_at(soon, self.write(Some(&holder))).await else { continue };
+            let Some(written) = by(soon, self.write(Some(&holder))).await else { continue };
             written.map_err(|error| away("locking", error))?;
             sleep(self.lands).await;
             let Ok(found) = timeout(self.lands / 2, self.repository.digest(TAG)).await else { continue };
@@ -113,11 +114,21 @@ impl Held<'_> {
             let problem = "the registry was too slow to make a release live before the lock is lost; look what is live";
             store.away("writing", "live.json", super::trouble(problem))
         };
-        let done = timeout_at(self.until, section).await.map_err(|_| late())?;
+        let done = by(self.until, section).await.ok_or_else(late)?;
         // Where that fails, the lock is free when the others have waited long enough.
-        _ = timeout_at(self.until, self.lock.write(None)).await;
+        _ = by(self.until, self.lock.write(None)).await;
         done
     }
+}
+
+/// Does this, and nothing of it after the deadline: who was held up looks at the time before it sends another request, which
+/// a timeout alone doesn't see to, as that looks at what it waits for first.
+async fn by<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let in_time = std::future::poll_fn(move |context| {
+        if Instant::now() < deadline { work.as_mut().poll(context).map(Some) } else { Poll::Ready(None) }
+    });
+    timeout_at(deadline, in_time).await.ok().flatten()
 }
 
 /// The digest that the lock's tag has where this one holds it.
