@@ -7,9 +7,11 @@ use anyhow::{Context, bail};
 use tidemill_host::artifact::{Artifact, Digest, MAX_COMPONENT, MAX_MANIFEST};
 use tidemill_host::registry::Handler;
 use tidemill_host::runtime::Runtime;
+use tidemill_host::store::{Component, ComponentUrl, HANDLER_MANIFEST};
 use tidemill_host::trust::Envelope;
 
 use crate::build::judge;
+use crate::output::progress;
 
 /// The signature beside an artifact.
 pub(super) const SIGNATURE: &str = "handler.sig";
@@ -54,7 +56,7 @@ pub(super) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
         // Of the usual name, which says nothing, the folder's counts.
         let name = match path.file_stem().unwrap_or_default().to_string_lossy() {
             stem if stem == "handler" => name(folder)?,
-            stem => stem.replace('_', "-").to_ascii_lowercase(),
+            stem => handler_name(&stem),
         };
         return Ok(vec![read(path.to_owned(), name, folder, path)?]);
     }
@@ -77,6 +79,32 @@ pub(super) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
     }
     folders.sort();
     folders.iter().map(|folder| read_folder(folder)).collect()
+}
+
+/// Gets a component that was pushed to a registry. Its handler.toml is in the file that `manifest` names, or it was pushed
+/// with it.
+pub(super) async fn pull(
+    url: &ComponentUrl,
+    manifest: Option<&Path>,
+    variables: &[(String, String)],
+) -> anyhow::Result<Found> {
+    let Component { wasm, manifest: pushed, digest } = url.pull(variables).await?;
+    progress(format_args!("{url} is {digest}"));
+    let manifest = match (manifest, pushed) {
+        (Some(file), _) => read_file(file, MAX_MANIFEST, "--manifest names it")?,
+        (None, Some(pushed)) => pushed,
+        (None, None) => bail!(
+            "{url}: it was pushed without a handler.toml, which says which events it serves: name one, --manifest FILE, or \
+             push the component with it, wkg oci push --annotation \"{HANDLER_MANIFEST}=$(base64 -w0 handler.toml)\""
+        ),
+    };
+    let (path, name) = (PathBuf::from(url.to_string()), handler_name(url.name()));
+    Ok(Found { path, folder: PathBuf::new(), name, artifact: Artifact { manifest, wasm }, envelope: None })
+}
+
+/// The name of a handler whose component is called so.
+fn handler_name(stem: &str) -> String {
+    stem.replace('_', "-").to_ascii_lowercase()
 }
 
 /// Judges them as a host would. What is wrong with each is said together.

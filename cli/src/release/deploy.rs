@@ -1,13 +1,13 @@
 //! `tidemill deploy`: artifacts into the store, and a release in which they serve.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::{Arg, ArgMatches, Command};
 use tidemill_host::config::handler_value_flags;
-use tidemill_host::store::{Action, Canary, Served};
+use tidemill_host::store::{Action, Canary, ComponentUrlError, Served};
 
 use super::Desk;
 use super::artifacts::{self, Candidate};
@@ -25,9 +25,15 @@ pub(crate) fn command() -> Command {
         .about("Puts handlers into a store and makes a release live in which they serve; all others stay as they are")
         .arg(
             Arg::new("path")
-                .value_name("DIR|FILE")
+                .value_name("DIR|FILE|URL")
                 .required(true)
-                .help("A folder with handler.toml and handler.wasm, a folder of such folders, or a component's file with its handler.toml beside it"),
+                .help("A folder with handler.toml and handler.wasm, a folder of such folders, a component's file with its handler.toml beside it, or oci://HOST/REPOSITORY:TAG"),
+        )
+        .arg(
+            Arg::new("manifest")
+                .long("manifest")
+                .value_name("FILE")
+                .help("handler.toml of a component from a registry, where it was pushed without one"),
         )
         .arg(
             Arg::new("canary")
@@ -49,8 +55,18 @@ pub(crate) fn command() -> Command {
 
 /// Runs the command.
 pub(crate) async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let path = PathBuf::from(flags.get_one::<String>("path").map(String::as_str).unwrap_or_default());
-    let found = artifacts::find(&path).map_err(|error| Failure::misused(format!("{error:#}")))?;
+    let path = flags.get_one::<String>("path").map(String::as_str).unwrap_or_default();
+    let manifest = flags.get_one::<String>("manifest").map(Path::new);
+    let found = if path.starts_with("oci://") {
+        let url = path.parse().map_err(|error: ComponentUrlError| Failure::misused(format!("{path}: {error}")))?;
+        vec![artifacts::pull(&url, manifest, &desk.variables).await?]
+    } else if manifest.is_some() {
+        return Err(Failure::misused(
+            "--manifest is for a component from a registry; elsewhere handler.toml lies beside it",
+        ));
+    } else {
+        artifacts::find(Path::new(path)).map_err(|error| Failure::misused(format!("{error:#}")))?
+    };
     let (signing, checker) = (Signing::of(flags, &desk.variables)?, checker()?);
     let candidates = tokio::task::block_in_place(|| artifacts::judge_all(found, &checker))?;
     let current = desk.current().await?;

@@ -16,5 +16,7 @@ mod emulator;
 mod handlers;
 mod provider;
 mod publishers;
+#[path = "../../../host/tests/common/registry.rs"]
+mod registry;
 mod releases;
 mod tidemill;

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod hosts;
+mod registries;
 mod rehearsals;
 mod shop;
 mod signed;

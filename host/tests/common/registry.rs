@@ -1,4 +1,5 @@
 //! A registry of a test's own: Debian's `docker-registry`, with what it keeps in a folder that ends with the test.
+#![allow(dead_code, reason = "each test binary uses its part of this")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,14 +1,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use oci_client::Reference;
 
 use super::name::{MAX_TAG, RepositoryName};
 use super::{Repository, form};
 use crate::artifact::{Digest, MAX_COMPONENT};
 
-/// The annotation of a component's manifest that holds its `handler.toml`.
-pub const HANDLER_MANIFEST: &str = "dev.tidemill.handler.toml";
+/// The annotation of a component's manifest that holds its `handler.toml`, in base64: not every tool that pushes annotations
+/// gets the end of a line through.
+pub const HANDLER_MANIFEST: &str = "dev.tidemill.handler.toml.base64";
 
 /// Where a component is that was pushed to a registry: `oci://HOST[:PORT]/REPOSITORY[:TAG|@sha256:HEX]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub struct Component {
     /// Its bytes.
     pub wasm: Vec<u8>,
     /// Its `handler.toml`, where it was pushed with one, as the annotation [`HANDLER_MANIFEST`].
-    pub manifest: Option<String>,
+    pub manifest: Option<Vec<u8>>,
     /// The digest of the registry's manifest, `sha256:HEX`: what the tag was when it was read.
     pub digest: String,
 }
@@ -99,6 +102,9 @@ impl ComponentUrl {
         }
         let wasm = repository.bytes(layer).await.map_err(away)?.into();
         let manifest = manifest.annotations.and_then(|mut annotations| annotations.remove(HANDLER_MANIFEST));
+        let manifest = manifest.map(|text| STANDARD.decode(text.trim())).transpose();
+        let manifest =
+            manifest.map_err(|error| other(format!("its annotation {HANDLER_MANIFEST} is no base64: {error}")))?;
         Ok(Component { wasm, manifest, digest })
     }
 

@@ -107,7 +107,7 @@ impl Repository {
     pub(super) async fn push(&self, bytes: Bytes) -> Result<()> {
         let (digest, size) = (form::digest(&bytes), bytes.len() as u64);
         let chunks = stream::iter([Ok(bytes)]);
-        self.client.store_auth_if_needed(&self.name.registry, &self.auth).await;
+        self.client.store_auth_if_needed(self.tagged("all").resolve_registry(), &self.auth).await;
         let pushed = self.client.push_blob_stream(&self.digested(&digest), chunks, &digest, Some(size)).await;
         written(&digest, pushed).map(drop)
     }
@@ -123,7 +123,7 @@ impl Repository {
 
     /// Makes this the tag's manifest, in the place of any other, by one request. Gives its digest.
     pub(super) async fn put(&self, tag: &str, manifest: &OciImageManifest) -> Result<String> {
-        self.client.store_auth_if_needed(&self.name.registry, &self.auth).await;
+        self.client.store_auth_if_needed(self.tagged("all").resolve_registry(), &self.auth).await;
         let bytes = serde_json::to_vec(manifest).map_err(trouble)?;
         let digest = form::digest(&bytes);
         let media_type = hyper::header::HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE);
@@ -139,12 +139,17 @@ impl Repository {
             let all = self.tagged("all");
             let page = self.client.list_tags(&all, &self.auth, Some(PAGE), last.as_deref()).await;
             let Some(page) = answer("the tags", page)? else { return Ok(tags) };
-            let before = tags.len();
+            let (before, of_page) = (tags.len(), page.tags.len());
             last = page.tags.last().cloned();
             tags.extend(page.tags);
-            // The last page is an empty one, or the first again where the registry doesn't know of pages.
-            if tags.len() == before {
-                return Ok(tags);
+            // The last page is an empty one, or all of them again where the registry doesn't know of pages. As many as were
+            // asked for, and again the same, is a page whose next isn't found by its last tag.
+            match tags.len() == before {
+                true if of_page == PAGE => {
+                    return Err(trouble("the registry lists tags by pages, and doesn't go on after the last of one"));
+                }
+                true => return Ok(tags),
+                false => {}
             }
             if tags.len() > MAX_TAGS {
                 return Err(trouble(format!("the repository has more than {MAX_TAGS} tags")));
