@@ -2,6 +2,7 @@
 
 mod canaries;
 mod hosts;
+mod puller;
 mod registries;
 mod rehearsals;
 mod shop;

@@ -26,7 +26,7 @@ pub(in crate::release) struct Rehearsed {
     pub(super) unusable: Vec<(String, String)>,
     /// Whether there was more than was to be tried.
     pub(super) more: bool,
-    /// Handlers that had no event.
+    /// Handlers that are not what serves already, and had no event.
     pub(super) untried: Vec<String>,
     /// Requests of the new that no recording answered.
     pub(super) stubbed: usize,
@@ -52,30 +52,36 @@ pub(super) struct Tried {
 impl Rehearsed {
     /// Why the release is refused, if it is.
     pub(in crate::release) fn refusal(&self) -> Option<String> {
+        // It helps where there are others, and none of them ends worse.
+        let fine = !self.tried.is_empty() && self.count(Verdict::Worse) == 0;
+        let alone = fine && !self.untried.is_empty();
+        let alone = if alone { "deploy the others alone, or " } else { "" };
         self.objection()
             .filter(|_| !self.force)
-            .map(|objection| format!("{objection}; nothing was released (--force releases it all the same)"))
+            .map(|objection| format!("{objection}; nothing was released ({alone}--force releases it all the same)"))
     }
 
     /// What speaks against the release.
     fn objection(&self) -> Option<String> {
-        let worse = self.count(Verdict::Worse);
         if !self.new {
-            None
-        } else if self.tried.is_empty() {
+            return None;
+        }
+        if self.tried.is_empty() {
             let problem = match self.unusable.len() {
                 0 => String::new(),
                 count => format!(", and {count} could not be read"),
             };
-            Some(format!(
+            return Some(format!(
                 "nothing was rehearsed: {} has no event of the types that the handlers serve{problem}",
                 self.source
-            ))
-        } else if worse > 0 {
-            Some(format!("{worse} of {} rehearsed events end worse than now", self.tried.len()))
-        } else {
-            None
+            ));
         }
+        let worse = self.count(Verdict::Worse);
+        let worse = (worse > 0).then(|| format!("{worse} of {} rehearsed events end worse than now", self.tried.len()));
+        let untried = (!self.untried.is_empty())
+            .then(|| format!("not rehearsed: {}, for which there was no event", self.untried.join(", ")));
+        let objections: Vec<_> = worse.into_iter().chain(untried).collect();
+        (!objections.is_empty()).then(|| objections.join("; "))
     }
 
     /// Prints what differs, worse things first, and how many are the same.
@@ -100,7 +106,7 @@ impl Rehearsed {
         for (name, problem) in self.unusable.iter().take(SHOWN) {
             say(format_args!("no event: {}: {}", printable(name), printable(problem)));
         }
-        rest(self.unusable.len(), "files that hold no event");
+        rest(self.unusable.len(), "that hold no event");
         if self.more {
             say("stopped there: there is more, which --rehearse-max lets in");
         }

@@ -24,7 +24,7 @@ pub(super) enum Records {
     /// Files, which are read when it is their turn.
     Files(std::vec::IntoIter<PathBuf>),
     /// Messages that were pulled.
-    Pulled(std::vec::IntoIter<Envelope>),
+    Pulled(std::vec::IntoIter<Record>),
 }
 
 /// One thing recorded, and what it is called.
@@ -76,9 +76,7 @@ impl Iterator for Records {
                 name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 envelope: read(&path),
             }),
-            Self::Pulled(envelopes) => envelopes
-                .next()
-                .map(|envelope| Record { name: envelope.delivery.message_id.clone(), envelope: Ok(envelope) }),
+            Self::Pulled(records) => records.next(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Rehearsals: recorded events run through what is to serve beside what serves, and nothing leaves the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -11,6 +11,7 @@ use tidemill_events::{Delivery, Envelope, Message};
 use tidemill_test_artifacts as artifacts;
 use tidemill_test_emulator::{Emulator, Subscription};
 
+use super::puller::Puller;
 use super::shop::{Shop, shown};
 use crate::tidemill::{stderr, stdout};
 
@@ -246,15 +247,30 @@ fn a_gate_that_tried_nothing_lets_nobody_through() {
     assert!(stderr(&refused).contains("and 1 could not be read"), "{}", stderr(&refused));
     assert!(stdout(&refused).contains("no event: bad.json: "), "{}", stdout(&refused));
 
-    // A bad file is no reason where there are others, nor is a handler without an event; both are named.
+    // A bad file is no reason where there are others. A handler without an event is one.
     for name in ["good-1", "good-2", "good-3"] {
         tapes.record(name, "a", &json!("done"));
     }
-    let fine = rehearse(&shop, &shop.handlers(), &tapes, &["--rehearse-max", "2"]);
-    assert_eq!(fine.status.code(), Some(0), "{}", stderr(&fine));
+    let (all, arguments) = (shop.handlers(), ["--rehearse-max", "2"]);
+    let refused = rehearse(&shop, &all, &tapes, &arguments);
+    assert_eq!(refused.status.code(), Some(1));
+    let says =
+        "not rehearsed: two, for which there was no event; nothing was released (deploy the others alone, or --force";
+    assert!(stderr(&refused).contains(says), "{}", stderr(&refused));
     for says in ["rehearsed 2 events of ", "no event: bad.json: ", "stopped there", "not rehearsed: two,"] {
-        assert!(stdout(&fine).contains(says), "{says}: {}", stdout(&fine));
+        assert!(stdout(&refused).contains(says), "{says}: {}", stdout(&refused));
     }
+    assert_eq!(shop.live().number.0, 1);
+    let alone = rehearse(&shop, &path, &tapes, &["--dry-run"]);
+    assert_eq!(alone.status.code(), Some(0), "{}", stderr(&alone));
+    let forced = rehearse(&shop, &all, &tapes, &["--force"]);
+    assert_eq!(forced.status.code(), Some(0), "{}", stderr(&forced));
+    assert!(stdout(&forced).contains("no event; goes on all the same (--force)"), "{}", stdout(&forced));
+
+    // What serves already needs none.
+    shop.handler("one", "a", 3);
+    let fine = rehearse(&shop, &all, &tapes, &["--dry-run"]);
+    assert_eq!(fine.status.code(), Some(0), "{}", stderr(&fine));
 }
 
 #[test]
@@ -369,4 +385,39 @@ fn a_subscription_keeps_its_messages() {
     assert_eq!(shop.files(), before);
     let left = executor.block_on(emulator.pull(&subscription, 2 * EACH));
     assert_eq!(left.len(), 2 * EACH);
+}
+
+/// Messages that a rehearsal pulls from a server of ours, which gives all of them in each answer, whatever was asked for:
+/// one that no push would bring, one of the type `a`, and others of the type `b`.
+#[test]
+fn a_subscription_that_gives_the_same_again_and_what_cannot_be_read_is_rehearsed_once_and_given_back() {
+    const ALL: usize = 600;
+    let message = |number: usize| {
+        let event_type = if number == 1 { "a" } else { "b" };
+        json!({ "messageId": number.to_string(), "data": "MQ==", "attributes": { "event-type": event_type } })
+    };
+    let mut messages: Vec<_> = (0..ALL).map(message).collect();
+    messages[0]["data"] = json!("no base64");
+
+    let (shop, path) = shop("events = [\"a\"]\n", artifacts::EMPTY);
+    shop.handler("one", "a", 2);
+    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let puller = executor.block_on(Puller::start(messages));
+    let name = "projects/shop/subscriptions/dead";
+    let mut command = shop.command(&["deploy", &path, "--rehearse", name, "--dry-run", "--output", "json"]);
+    let output = command.env("PUBSUB_EMULATOR_HOST", puller.address.to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = rehearsal(&output);
+    assert_eq!((&told["events"], &told["passed_over"]), (&json!(1), &json!(ALL - 2)), "{told}");
+    assert_eq!(told["unusable"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["unusable"][0]["event"], "0");
+
+    // Each lease that was given was held, and then ended, also those after an error.
+    let log = puller.log.lock().unwrap();
+    let given: BTreeSet<_> =
+        (0..log.pulls).flat_map(|pull| (0..ALL).map(move |lease| format!("{pull}-{lease}"))).collect();
+    assert!(log.pulls > 1);
+    assert_eq!(log.leases(600), given);
+    assert_eq!(log.leases(0), given);
+    assert!(stderr(&output).contains("modifyAckDeadline: 503 Service Unavailable: no"), "{}", stderr(&output));
 }
