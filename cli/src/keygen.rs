@@ -45,6 +45,8 @@ pub(crate) fn main(flags: &ArgMatches) -> Result<ExitCode, Failure> {
         opened => opened.with_context(|| format!("{path}: it can't be written"))?,
     };
     let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+    // Half a key is no key, and would be taken for one: by people, and by the next `keygen`.
+    let written = written.inspect_err(|_| _ = std::fs::remove_file(path));
     written.with_context(|| format!("{path}: it can't be written"))?;
     let public = key.public();
     if crate::wants_json(flags) {

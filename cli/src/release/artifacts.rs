@@ -29,8 +29,8 @@ pub(super) struct Found {
     pub(super) name: String,
     /// Its bytes.
     pub(super) artifact: Artifact,
-    /// The signature that lies beside it.
-    pub(super) envelope: Option<Envelope>,
+    /// The signature that lies beside it, if any; or what is wrong with that file.
+    pub(super) signature: anyhow::Result<Option<Envelope>>,
 }
 
 /// An artifact that a host could serve.
@@ -99,7 +99,7 @@ pub(super) async fn pull(
         ),
     };
     let (path, name) = (PathBuf::from(url.to_string()), handler_name(url.name()));
-    Ok(Found { path, folder: PathBuf::new(), name, artifact: Artifact { manifest, wasm }, envelope: None })
+    Ok(Found { path, folder: PathBuf::new(), name, artifact: Artifact { manifest, wasm }, signature: Ok(None) })
 }
 
 /// The name of a handler whose component is called so.
@@ -110,11 +110,18 @@ fn handler_name(stem: &str) -> String {
 /// Judges them as a host would. What is wrong with each is said together.
 pub(super) fn judge_all(found: Vec<Found>, checker: &Runtime) -> anyhow::Result<Vec<Candidate>> {
     let (mut candidates, mut problems): (Vec<Candidate>, Vec<String>) = (Vec::new(), Vec::new());
-    for Found { path, name, artifact, envelope, .. } in found {
-        match judge(&artifact, &name, checker) {
-            Err(error) => problems.push(format!("{}: {error}", path.display())),
-            Ok(handler) => {
+    for Found { path, name, artifact, signature, .. } in found {
+        match (judge(&artifact, &name, checker), signature) {
+            (Ok(handler), Ok(envelope)) => {
                 candidates.push(Candidate { path, handler, digest: artifact.digest(), artifact, envelope });
+            }
+            (judged, signature) => {
+                problems.extend(judged.err().map(|error| format!("{}: {error}", path.display())));
+                problems.extend(
+                    signature
+                        .err()
+                        .map(|error| format!("{error:#}; sign it again with `tidemill sign`, or remove the file")),
+                );
             }
         }
     }
@@ -142,14 +149,16 @@ fn read(path: PathBuf, name: String, folder: &Path, component: &Path) -> anyhow:
     let advice = "a handler.toml beside the component says which events it serves";
     let manifest = read_file(&folder.join("handler.toml"), MAX_MANIFEST, advice)?;
     let wasm = read_file(component, MAX_COMPONENT, "`tidemill build --out DIR` makes it; then deploy that DIR")?;
-    let signature = folder.join(SIGNATURE);
-    let envelope = if signature.exists() {
-        let bytes = read_file(&signature, MAX_SIGNATURE, "")?;
-        Some(Envelope::read(&bytes).with_context(|| format!("{}", signature.display()))?)
-    } else {
-        None
-    };
-    Ok(Found { path, folder: folder.to_owned(), name, artifact: Artifact { manifest, wasm }, envelope })
+    let signature = read_signature(&folder.join(SIGNATURE));
+    Ok(Found { path, folder: folder.to_owned(), name, artifact: Artifact { manifest, wasm }, signature })
+}
+
+fn read_signature(path: &Path) -> anyhow::Result<Option<Envelope>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = read_file(path, MAX_SIGNATURE, "")?;
+    Envelope::read(&bytes).map(Some).with_context(|| path.display().to_string())
 }
 
 /// Reads a file of at most `limit` bytes. `advice` is for who has none.

@@ -112,8 +112,8 @@ async fn put(desk: &Desk, current: Option<&Current>, artifacts: &[Stock], unchan
     let new = artifacts.iter().map(|stock| (stock, there.contains(&stock.digest())));
     let new = new.filter(|(stock, there)| !there || stock.is_signed());
     let put = stream::iter(new).map(|(stock, there)| async move { stock.put(&desk.store, there).await });
-    let signed: Vec<bool> = put.buffer_unordered(AT_ONCE).try_collect().await?;
-    let signed = signed.iter().filter(|signed| **signed).count();
+    let signed: Vec<usize> = put.buffer_unordered(AT_ONCE).try_collect().await?;
+    let signed: usize = signed.iter().sum();
     if unchanged && signed > 0 {
         progress(format_args!("{signed} signatures are new in the store"));
     }

@@ -72,10 +72,11 @@ fn no_key() -> Failure {
 
 /// Signs a handler that lies on disk. Another key's signature of the same stays beside this one's.
 fn sign_file(found: &Found, key: &SecretKey) -> anyhow::Result<Value> {
-    let Found { folder, name, artifact, envelope, .. } = found;
+    let Found { folder, name, artifact, signature, .. } = found;
     let statement = Statement::of(name, artifact);
-    let envelope = match envelope {
-        Some(there) if there.statement()? == statement => {
+    // A file that can't be read as a signature is nobody's: this one takes its place.
+    let envelope = match signature {
+        Ok(Some(there)) if there.statement()? == statement => {
             let mut envelope = there.clone();
             envelope.add(key);
             envelope
@@ -90,7 +91,8 @@ fn sign_file(found: &Found, key: &SecretKey) -> anyhow::Result<Value> {
 /// Writes a file so that who watches the folder sees the one before, or this one whole.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let unfinished = path.with_extension(format!("sig.{}", std::process::id()));
-    std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path))
+    let written = std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
+    written.inspect_err(|_| _ = std::fs::remove_file(&unfinished))
 }
 
 /// Signs what is live in the store.
@@ -110,7 +112,7 @@ async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
         let handler = tokio::task::block_in_place(|| judge(&artifact, name, &checker));
         let handler = handler.with_context(|| format!("{} ({digest})", printable(name)))?;
         let stock = signing.sign(artifact, &handler, checker.id())?;
-        let new = stock.put(&desk.store, true).await?;
+        let new = stock.put(&desk.store, true).await? > 0;
         if !desk.as_json {
             let already = if new { "" } else { ", as it was already" };
             say(format_args!("signed {} ({}){already}", printable(name), short(digest)));

@@ -18,8 +18,8 @@ const VARIABLE: &str = "TIDEMILL_SIGN_WITH";
 #[derive(Debug)]
 pub(super) struct Stock {
     pub(super) artifact: Artifact,
-    /// Who vouches for it, and for its code.
-    envelope: Option<Envelope>,
+    /// Who vouches for it, and for its code: by a signature that lay beside it, and by one that is made now.
+    envelopes: Vec<Envelope>,
     /// What an engine has made of its component.
     code: Option<(EngineId, Vec<u8>)>,
 }
@@ -47,16 +47,20 @@ pub(super) fn compile_flag() -> Arg {
 
 /// Reads the key that is to sign, if one is named.
 pub(super) fn key(flags: &ArgMatches, variables: &[(String, String)]) -> Result<Option<SecretKey>, Failure> {
-    let variable =
-        || variables.iter().find(|(name, value)| name == VARIABLE && !value.is_empty()).map(|(_, text)| text);
-    let Some(named) = flags.get_one::<String>("sign-with").or_else(variable) else { return Ok(None) };
-    if named.starts_with("-----BEGIN") {
+    let flag = flags.get_one::<String>("sign-with").map(|text| ("--sign-with", text));
+    let variable = || {
+        let set = variables.iter().find(|(name, value)| name == VARIABLE && !value.is_empty());
+        set.map(|(_, text)| (VARIABLE, text))
+    };
+    let Some((place, named)) = flag.or_else(variable) else { return Ok(None) };
+    // A key is no path, and must not be shown as one.
+    if named.contains("-----BEGIN") {
         let key = SecretKey::from_pem(named);
-        return key.map(Some).map_err(|error| Failure::misused(format!("{VARIABLE}: {error}")));
+        return key.map(Some).map_err(|error| Failure::misused(format!("{place}: {error}")));
     }
-    let text = std::fs::read_to_string(named).with_context(|| format!("--sign-with: {named}: it can't be read"))?;
+    let text = std::fs::read_to_string(named).with_context(|| format!("{place}: {named}: it can't be read"))?;
     let key = SecretKey::from_pem(&text);
-    key.map(Some).map_err(|error| Failure::misused(format!("--sign-with: {named}: {error}")))
+    key.map(Some).map_err(|error| Failure::misused(format!("{place}: {named}: {error}")))
 }
 
 impl Signing {
@@ -81,7 +85,7 @@ impl Signing {
             statement = statement.with_code(engine.clone(), &native);
             code = Some((engine.clone(), native));
         }
-        Ok(Stock { artifact, envelope: Some(Envelope::sign(&statement, &self.key)?), code })
+        Ok(Stock { artifact, envelopes: vec![Envelope::sign(&statement, &self.key)?], code })
     }
 }
 
@@ -117,10 +121,12 @@ impl Stock {
                 );
             }
         }
-        match signing {
-            Some(signing) => signing.sign(artifact, &handler, engine),
-            None => Ok(Self { artifact, envelope, code: None }),
-        }
+        let mut stock = match signing {
+            Some(signing) => signing.sign(artifact, &handler, engine)?,
+            None => Self { artifact, envelopes: Vec::new(), code: None },
+        };
+        stock.envelopes.extend(envelope);
+        Ok(stock)
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -129,21 +135,22 @@ impl Stock {
 
     /// Whether anything has to be put beside an artifact that is there.
     pub(super) fn is_signed(&self) -> bool {
-        self.envelope.is_some()
+        !self.envelopes.is_empty()
     }
 
-    /// Puts it into the store: the signature last, so that who finds that finds what it covers. Says whether the
-    /// signature is new.
-    pub(super) async fn put(&self, store: &Store, artifact_is_there: bool) -> Result<bool, StoreError> {
+    /// Puts it into the store: signatures last, so that who finds one finds what it covers. Says how many of them are
+    /// new.
+    pub(super) async fn put(&self, store: &Store, artifact_is_there: bool) -> Result<usize, StoreError> {
         if !artifact_is_there {
             store.put_artifact(&self.artifact).await?;
         }
         if let Some((engine, code)) = &self.code {
             store.put_code(self.digest(), engine, code.clone()).await?;
         }
-        match &self.envelope {
-            Some(envelope) => store.put_signature(self.digest(), envelope).await,
-            None => Ok(false),
+        let mut new = 0;
+        for envelope in &self.envelopes {
+            new += usize::from(store.put_signature(self.digest(), envelope).await?);
         }
+        Ok(new)
     }
 }

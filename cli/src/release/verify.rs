@@ -9,7 +9,7 @@ use tidemill_host::artifact::Digest;
 use tidemill_host::config::Sources;
 use tidemill_host::trust::{Envelope, Trust, Vouched};
 
-use super::artifacts;
+use super::artifacts::{self, Found};
 use super::change::short;
 use super::{Desk, store_flags};
 use crate::failure::Failure;
@@ -51,8 +51,10 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
         return super::main(flags, variables, async |desk, _| run(desk, &trust).await);
     };
     let found = artifacts::find(&PathBuf::from(path)).map_err(|error| Failure::misused(format!("{error:#}")))?;
-    let judged =
-        found.iter().map(|found| Judged::new(&trust, &found.name, found.artifact.digest(), found.envelope.as_slice()));
+    let judged = found.into_iter().map(|Found { name, artifact, signature, .. }| match signature {
+        Ok(envelope) => Judged::new(&trust, &name, artifact.digest(), envelope.as_slice()),
+        Err(error) => Judged { handler: name, digest: artifact.digest(), vouched: Err(format!("{error:#}")) },
+    });
     Ok(tell(&judged.collect::<Vec<_>>(), crate::wants_json(flags)))
 }
 

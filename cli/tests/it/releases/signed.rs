@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use serde_json::json;
 use tidemill_test_artifacts as artifacts;
@@ -30,6 +31,37 @@ fn a_key_is_its_owners_alone_and_never_overwritten() {
     assert!(trusted.starts_with("release=ed25519:"), "{trusted}");
     let other = shown(&run(&["keygen", "--out", &shop.path("other.pem"), "--output", "json"]));
     assert_ne!(format!("release={}", other["public_key"].as_str().unwrap()), trusted);
+}
+
+#[test]
+fn a_key_that_could_not_be_written_leaves_no_file() {
+    let shop = Shop::new();
+    let file = shop.path("release.pem");
+    // No file may have a byte: the write fails, as on a disk that is full.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" keygen --out \"$1\"";
+    let full = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_tidemill"), &file]).output().unwrap();
+    assert_eq!(full.status.code(), Some(1), "{}", stderr(&full));
+    assert!(stderr(&full).contains(&format!("{file}: it can't be written")), "{}", stderr(&full));
+    assert!(!fs::exists(&file).unwrap());
+}
+
+#[test]
+fn a_key_that_is_none_is_named_by_where_it_was_said_and_never_shown() {
+    let shop = Shop::new();
+    let one = shop.handler("one", "a", 1);
+    let spoilt = "\n-----BEGIN PRIVATE KEY-----\nc3BvaWx0\n-----END PRIVATE KEY-----\n";
+    let flag = shop.run(&["deploy", &one, &format!("--sign-with={spoilt}")]);
+    let variable = |text: &str| shop.command(&["deploy", &one]).env("TIDEMILL_SIGN_WITH", text).output().unwrap();
+    for (refused, says) in [
+        (flag, "tidemill: --sign-with: "),
+        (variable(spoilt), "tidemill: TIDEMILL_SIGN_WITH: "),
+        (variable("/nowhere.pem"), "tidemill: TIDEMILL_SIGN_WITH: /nowhere.pem: it can't be read"),
+    ] {
+        assert!(!refused.status.success());
+        assert!(stderr(&refused).starts_with(says), "{}", stderr(&refused));
+        assert!(!stderr(&refused).contains("c3BvaWx0"), "{}", stderr(&refused));
+    }
+    assert!(shop.files().is_empty());
 }
 
 #[test]
@@ -63,7 +95,43 @@ fn a_folder_is_signed_verified_and_deployed_with_its_signature() {
     let stale = shop.run(&["deploy", &one]);
     assert_eq!(stale.status.code(), Some(1));
     assert!(stderr(&stale).contains("handler.sig is for the handler \"one\""), "{}", stderr(&stale));
+    // So it is where another signature is made.
+    let stale = shop.run(&["deploy", &one, "--sign-with", &file]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(stderr(&stale).contains("handler.sig is for the handler \"one\""), "{}", stderr(&stale));
     assert_eq!(shop.files(), files);
+}
+
+#[test]
+fn a_file_that_is_no_signature_is_named_and_signed_over() {
+    let shop = Shop::new();
+    let (file, trusted) = keygen(&shop, "release");
+    let one = shop.handler("one", "a", 1);
+    fs::write(format!("{one}/handler.sig"), "{\"half\": ").unwrap();
+    let deployed = shop.run(&["deploy", &one]);
+    assert_eq!(deployed.status.code(), Some(1));
+    assert!(stderr(&deployed).contains("one/handler.sig: it is no signature"), "{}", stderr(&deployed));
+    assert!(shop.files().is_empty());
+    let verify = || run(&["verify", &one, "--trusted-key", &trusted]);
+    let spoilt = verify();
+    assert_eq!(spoilt.status.code(), Some(1));
+    assert!(stdout(&spoilt).contains("one/handler.sig: it is no signature"), "{}", stdout(&spoilt));
+    let signed = run(&["sign", &one, "--sign-with", &file]);
+    assert_eq!(signed.status.code(), Some(0), "{}", stderr(&signed));
+    assert_eq!(verify().status.code(), Some(0));
+}
+
+#[test]
+fn a_signature_that_lies_beside_is_taken_along_where_another_is_made() {
+    let shop = Shop::new();
+    let ((builder, built), (release, released)) = (keygen(&shop, "builder"), keygen(&shop, "release"));
+    let one = shop.handler("one", "a", 1);
+    assert_eq!(run(&["sign", &one, "--sign-with", &builder]).status.code(), Some(0));
+    shop.json(&["deploy", &one, "--sign-with", &release]);
+    for key in [&built, &released] {
+        let verified = shop.run(&["verify", "--trusted-key", key]);
+        assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
+    }
 }
 
 #[test]
