@@ -78,7 +78,9 @@ pub(super) async fn carry_out_rehearsed(
     let before = current.as_ref().map(|current| current.release.handlers.clone()).unwrap_or_default();
     let (action, wanted) = (edit.action.clone(), edit.handlers.clone());
     let changes = changes(&before, &wanted);
-    let live = if flags.get_flag("dry-run") || refusal.is_some() {
+    let writes = !flags.get_flag("dry-run") && refusal.is_none();
+    let desk = if writes { &desk.made()? } else { desk };
+    let live = if !writes {
         None
     } else {
         put(desk, current.as_ref(), &edit.artifacts, changes.is_empty()).await?;
@@ -155,7 +157,7 @@ impl Told<'_> {
         if let Some(rehearsed) = &self.rehearsed {
             rehearsed.in_words();
         }
-        let (store, action) = (&self.desk.store, super::in_words(&self.action));
+        let (store, action) = (&self.desk.url, super::in_words(&self.action));
         let after = self.previous.map(|number| format!(", after release {number}")).unwrap_or_default();
         match (live, self.previous) {
             (Some(release), _) => say(format_args!("release {} is live in {store}{after}: {action}", release.number)),
@@ -169,7 +171,7 @@ impl Told<'_> {
 
     fn as_json(&self, live: Option<&Release>, hosts: Option<&[Standing]>) -> Value {
         let mut told = json!({
-            "store": self.desk.store.to_string(),
+            "store": self.desk.url.to_string(),
             "action": self.action,
             // Null where nothing was made live.
             "release": live.map(|release| release.number),

@@ -28,13 +28,18 @@ use std::time::SystemTime;
 
 use clap::{Arg, ArgMatches};
 use tidemill_host::config::{HandlerValues, Sources};
-use tidemill_host::store::{Action, Live, Look, Release, Store, StoreError};
+use tidemill_host::store::{Action, Live, Look, Release, Store, StoreError, StoreUrl};
 
 use crate::failure::Failure;
 
 /// What a command works with.
+#[derive(Clone)]
 pub(crate) struct Desk {
+    /// What people call the store.
+    url: StoreUrl,
     store: Store,
+    /// The store's folder is not there yet, and an empty store stands in for it.
+    unmade: bool,
     /// Who does it, where nobody says.
     user: String,
     as_json: bool,
@@ -62,7 +67,7 @@ pub(crate) fn main(
     on_store(flags, variables, false, run)
 }
 
-/// The same, on a store that is made where there is none.
+/// The same, where a folder that isn't there is an empty store, which is made when something is written ([`Desk::made`]).
 pub(crate) fn main_making(
     flags: &ArgMatches,
     variables: Vec<(String, String)>,
@@ -85,11 +90,12 @@ fn on_store(
     let (url, access) = sources.store().map_err(Failure::misused)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
-        if makes {
-            url.make()?;
-        }
-        let store = Store::open(&url, &access.0)?;
-        let desk = Desk { store, user, as_json: crate::wants_json(flags), variables, values, emulator, now };
+        let (store, unmade) = match Store::open(&url, &access.0) {
+            Err(StoreError::NoFolder { .. }) if makes => (Store::in_memory(), true),
+            opened => (opened?, false),
+        };
+        let as_json = crate::wants_json(flags);
+        let desk = Desk { url, store, unmade, user, as_json, variables, values, emulator, now };
         run(&desk, flags).await
     })
 }
@@ -111,6 +117,15 @@ fn user(variables: &[(String, String)]) -> String {
 }
 
 impl Desk {
+    /// The same, with a store that can be written to: its folder is made where there is none.
+    fn made(&self) -> Result<Self, StoreError> {
+        if !self.unmade {
+            return Ok(self.clone());
+        }
+        self.url.make()?;
+        Ok(Self { store: Store::open(&self.url, &self.variables)?, unmade: false, ..self.clone() })
+    }
+
     /// What is live now; `None` where nothing ever was.
     async fn current(&self) -> Result<Option<Current>, StoreError> {
         match self.store.look(None).await? {

@@ -175,6 +175,34 @@ fn a_store_whose_path_is_misspelt_is_not_made_by_looking_at_it() {
 }
 
 #[test]
+fn a_store_is_made_when_something_is_written_to_it_and_not_before() {
+    let shop = Shop::new();
+    let (one, path) = (shop.handler("one", "a", 1), shop.path("deep/store"));
+    let broken = shop.place("broken", "events = [\"b\"]\n", artifacts::WRONG_WORLD);
+    let deploy = |arguments: &[&str]| run(&[&["deploy", "--store", &path], arguments].concat());
+    let dry = deploy(&[&one, "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0), "{}", stderr(&dry));
+    assert!(stdout(&dry).starts_with(&format!("would make live in {path}: deploy\n  one: new: ")), "{}", stdout(&dry));
+    for (arguments, says) in [
+        (&["/nowhere"][..], "/nowhere: it can't be read"),
+        (&[&broken], "broken: handler.wasm: "),
+        (&[&one, "--canary", "5%"], "the handler one doesn't serve yet"),
+        (&[&one, "--sign-with", "/nowhere.pem"], "/nowhere.pem: it can't be read"),
+        (&[&one, "--rehearse", &shop.path("empty")], ""),
+    ] {
+        std::fs::create_dir_all(shop.path("empty")).unwrap();
+        let failed = deploy(arguments);
+        assert!(!failed.status.success(), "{arguments:?}");
+        assert!(stderr(&failed).contains(says), "{arguments:?}: {}", stderr(&failed));
+    }
+    assert!(!std::fs::exists(shop.path("deep")).unwrap());
+    let made = deploy(&[&one, "--wait"]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    assert!(stdout(&made).starts_with(&format!("release 1 is live in {path}: deploy\n")), "{}", stdout(&made));
+    assert_eq!(run(&["status", "--store", &path]).status.code(), Some(0));
+}
+
+#[test]
 fn of_many_who_deploy_at_once_nobody_is_told_that_is_live_what_never_was() {
     const WRITERS: u32 = 6;
     let shop = Shop::new();
