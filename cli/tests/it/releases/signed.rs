@@ -150,7 +150,24 @@ fn what_is_deployed_is_signed_and_compiled_where_that_is_asked_for() {
     assert_eq!(deployed.status.code(), Some(0), "{}", stderr(&deployed));
     let live = shop.json(&["verify", "--trusted-key", &trusted]);
     let engine = live["artifacts"][0]["code_for"][0].as_str().unwrap();
-    assert!(shop.files().iter().any(|(path, _)| path.ends_with(format!("code/{engine}.cwasm"))));
+    let code = shop.files().into_iter().find(|(path, _)| path.ends_with(format!("code/{engine}.cwasm")));
+    let (code, native) = code.unwrap();
+
+    // What hosts would not load is said, and no reason for them not to serve: they compile.
+    let verified = || stdout(&shop.run(&["verify", "--trusted-key", &trusted])).to_owned();
+    let judged = || shop.json(&["verify", "--trusted-key", &trusted])["artifacts"][0].clone();
+    assert!(verified().ends_with(&format!("is signed by release, with code for {engine}\n")), "{}", verified());
+    fs::write(&code, "something else").unwrap();
+    assert!(
+        verified().contains(&format!("; its code for {engine} is not what was signed, so hosts")),
+        "{}",
+        verified()
+    );
+    assert_eq!((&judged()["code_for"], &judged()["code_changed_for"]), (&json!([]), &json!([engine])));
+    fs::remove_file(&code).unwrap();
+    assert!(verified().contains(&format!("; its code for {engine} is missing, so hosts")), "{}", verified());
+    assert_eq!((&judged()["code_for"], &judged()["code_missing_for"]), (&json!([]), &json!([engine])));
+    fs::write(&code, native).unwrap();
 
     // The same again changes nothing, and a second key's signature comes beside the first's.
     let (second, also) = keygen(&shop, "second");
