@@ -186,20 +186,46 @@ fn what_is_live_is_signed_afterwards_by_whoever_has_the_key() {
     let (file, trusted) = keygen(&shop, "release");
     shop.handler("one", "a", 1);
     shop.handler("two", "b", 1);
-    shop.json(&["deploy", &shop.handlers()]);
-    assert_eq!(shop.run(&["sign", "--handler", "one", "--sign-with", &file]).status.code(), Some(0));
+    let deployed = shop.json(&["deploy", &shop.handlers()]);
+    let digest = |at: usize| deployed["changes"][at]["after"]["artifact"].as_str().unwrap();
+    let (one, two) = (digest(0), digest(1));
+    let unsigned = shop.files();
+
+    // That the store has them is no reason: each has to be named.
+    for trusts in [&[][..], &["--trusted-key", &trusted]] {
+        let refused = shop.run(&[&["sign", "--sign-with", &file], trusts].concat());
+        assert_eq!(refused.status.code(), Some(1));
+        let says = format!("--artifact {one} (one), --artifact {two} (two)");
+        assert!(stderr(&refused).contains(&says), "{}", stderr(&refused));
+    }
+    assert_eq!(shop.files(), unsigned);
+    let signed = shop.json(&["sign", "--artifact", one, "--sign-with", &file]);
+    assert_eq!(signed["signed"], json!([{ "handler": "one", "artifact": one, "new": true }]));
     let half = shop.run(&["verify", "--trusted-key", &trusted]);
     assert_eq!(half.status.code(), Some(1));
     assert!(stdout(&half).contains("two: ") && stdout(&half).contains("it isn't signed"), "{}", stdout(&half));
-    let signed = shop.json(&["sign", "--compile", "--sign-with", &file]);
+    let rest = shop.run(&["sign", "--sign-with", &file, "--trusted-key", &trusted]);
+    let says = format!("name those that you vouch for: --artifact {two} (two)\n");
+    assert!(stderr(&rest).ends_with(&says), "{}", stderr(&rest));
+    shop.json(&["sign", "--artifact", two, "--sign-with", &file]);
+
+    // What a trusted key has signed may be signed again: with code, and with another key.
+    let (second, also) = keygen(&shop, "second");
+    let signed = shop.json(&["sign", "--compile", "--sign-with", &second, "--trusted-key", &trusted]);
     assert_eq!(signed["signed"].as_array().unwrap().len(), 2);
-    let whole = shop.json(&["verify", "--trusted-key", &trusted]);
+    let whole = shop.json(&["verify", "--trusted-key", &also]);
     assert!(whole["artifacts"].as_array().unwrap().iter().all(|one| one["code_for"][0].is_string()), "{whole}");
+    let elsewhere = format!("sha256:{}", "0".repeat(64));
     for (arguments, says, code) in [
         (&["sign"][..], "no key to sign with", 2),
         (&["sign", "--sign-with", "/nowhere.pem"], "/nowhere.pem: it can't be read", 1),
         (&["sign", "--sign-with", artifacts::EMPTY], "it can't be read", 1),
         (&["sign", "--sign-with", &file, "--handler", "three"], "has no handler \"three\"", 1),
+        (&["sign", "--sign-with", &file, "--artifact", &elsewhere], "release 1 has no artifact sha256:0000", 1),
+        (&["sign", "--sign-with", &file, "--artifact", one, "--handler", "two"], "of these handlers", 1),
+        (&["sign", "--sign-with", &file, "--artifact", "sha256:00"], "--artifact", 2),
+        (&["sign", "--sign-with", &file, "--release", "9"], "has no release 9", 1),
+        (&["sign", &shop.handlers(), "--sign-with", &file, "--artifact", one], "cannot be used with", 2),
     ] {
         let refused = shop.run(arguments);
         assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {}", stderr(&refused));
@@ -209,4 +235,49 @@ fn what_is_live_is_signed_afterwards_by_whoever_has_the_key() {
     let neither = sign.args(["sign", "--sign-with", &file]).output().unwrap();
     assert_eq!(neither.status.code(), Some(2));
     assert!(stderr(&neither).contains("store"), "{}", stderr(&neither));
+}
+
+#[test]
+fn a_store_can_not_have_an_artifact_signed_as_another_handler() {
+    let shop = Shop::new();
+    let (file, trusted) = keygen(&shop, "release");
+    let one = shop.place("one", "events = [\"a\"]\n", artifacts::EMPTY);
+    shop.json(&["deploy", &one, "--sign-with", &file]);
+    // Somebody who can write to the store has the artifact serve as what is granted more.
+    let mut release = shop.live();
+    let served = release.handlers["one"].clone();
+    let digest = served.artifact.to_string();
+    release.handlers = [("payments".to_owned(), served)].into();
+    shop.wait(shop.store.make_live(Some(&shop.look()), release)).unwrap();
+    let files = shop.files();
+    for (arguments, says) in [
+        (&["--trusted-key", &trusted][..], "no trusted key has signed these yet"),
+        (&["--artifact", &digest], "only the store says which handler it is of"),
+        (&["--artifact", &digest, "--handler", "one"], "release 2 has no handler \"one\""),
+    ] {
+        let refused = shop.run(&[&["sign", "--sign-with", &file], arguments].concat());
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&refused).contains(says), "{arguments:?}: {}", stderr(&refused));
+    }
+    assert_eq!(shop.files(), files);
+    assert_eq!(shop.json(&["sign", "--release", "1", "--sign-with", &file, "--trusted-key", &trusted])["release"], 1);
+    shop.json(&["sign", "--sign-with", &file, "--artifact", &digest, "--handler", "payments"]);
+}
+
+#[test]
+fn what_rollback_goes_back_to_is_signed_with_a_new_key() {
+    let shop = Shop::new();
+    let ((old, trusted), (new, also)) = (keygen(&shop, "old"), keygen(&shop, "new"));
+    for version in 1..=2 {
+        let one = shop.handler("one", "a", version);
+        shop.json(&["deploy", &one, "--sign-with", &old]);
+    }
+    let verify = || shop.run(&["verify", "--trusted-key", &also]).status.code();
+    let sign = |more: &[&str]| {
+        let signed = shop.json(&[&["sign", "--sign-with", &new, "--trusted-key", &trusted], more].concat());
+        signed["release"].clone()
+    };
+    assert_eq!((verify(), sign(&[]), verify()), (Some(1), json!(2), Some(0)));
+    shop.json(&["rollback"]);
+    assert_eq!((verify(), sign(&["--release", "1"]), verify()), (Some(1), json!(1), Some(0)));
 }

@@ -1,25 +1,29 @@
 //! `tidemill sign`: vouches for artifacts, in folders or in a store.
 
+mod in_store;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
+use tidemill_host::artifact::Digest;
+use tidemill_host::config::Sources;
+use tidemill_host::store::ReleaseNumber;
 use tidemill_host::trust::{Envelope, SecretKey, Statement};
 
 use super::artifacts::{self, Found};
-use super::change::short;
-use super::stock::{Signing, compile_flag, key, key_flag};
-use super::{Desk, store_flags};
-use crate::build::{checker, judge};
+use super::stock::{compile_flag, key, key_flag};
+use super::store_flags;
+use super::verify::trusted_key_flag;
 use crate::failure::Failure;
-use crate::output::{printable, say};
+use crate::output::say;
 
 /// The subcommand and its flags.
 pub(crate) fn command() -> Command {
     Command::new("sign")
-        .about("Signs artifacts: those of a folder, into a file handler.sig beside each, or those that are live in a store")
+        .about("Signs artifacts: those of a folder, into a file handler.sig beside each, or those of a store's release")
         .arg(
             Arg::new("path")
                 .value_name("DIR|FILE")
@@ -31,18 +35,41 @@ pub(crate) fn command() -> Command {
                 .value_name("HANDLER")
                 .action(ArgAction::Append)
                 .conflicts_with("path")
-                .help("Sign those of this handler; may be given more than once [default: all that are live]"),
+                .help("Sign those of this handler; may be given more than once [default: all of the release]"),
         )
+        .arg(
+            Arg::new("release")
+                .long("release")
+                .value_name("N")
+                .value_parser(str::parse::<ReleaseNumber>)
+                .conflicts_with("path")
+                .help("Sign those of this release, as before a rollback to it [default: what is live]"),
+        )
+        .arg(
+            Arg::new("artifact")
+                .long("artifact")
+                .value_name("sha256:HEX")
+                .value_parser(str::parse::<Digest>)
+                .action(ArgAction::Append)
+                .conflicts_with("path")
+                .help("Sign this one, and no other that isn't named so; may be given more than once"),
+        )
+        .arg(trusted_key_flag().conflicts_with("path"))
         .arg(key_flag())
         .arg(compile_flag())
         .args(store_flags())
-        .after_help("Example: tidemill sign ./handlers --sign-with release.pem")
+        .after_help(
+            "In a store those are signed that --artifact names; without it all of the release, if each is signed by one \
+             of the trusted keys already. A store's word alone is no reason to sign.\n\n\
+             Example: tidemill sign ./handlers --sign-with release.pem",
+        )
 }
 
 /// Runs the command.
 pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Result<ExitCode, Failure> {
     let Some(path) = flags.get_one::<String>("path") else {
-        return super::main(flags, variables, run);
+        let trust = Sources::gather(flags, variables.clone(), Path::new(".")).trust().map_err(Failure::misused)?;
+        return super::main(flags, variables, async |desk, flags| in_store::run(desk, flags, &trust).await);
     };
     if flags.get_flag("compile") {
         return Err(Failure::misused("--compile is for a store: a folder of handlers has no place for compiled code"));
@@ -93,34 +120,4 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let unfinished = path.with_extension(format!("sig.{}", std::process::id()));
     let written = std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
     written.inspect_err(|_| _ = std::fs::remove_file(&unfinished))
-}
-
-/// Signs what is live in the store.
-async fn run(desk: &Desk, flags: &ArgMatches) -> Result<ExitCode, Failure> {
-    let signing = Signing::of(flags, &desk.variables)?.ok_or_else(no_key)?;
-    let current = desk.something_live().await?;
-    let wanted: Vec<_> = flags.get_many::<String>("handler").into_iter().flatten().collect();
-    if let Some(stranger) = wanted.iter().find(|name| !current.release.handlers.contains_key(**name)) {
-        let number = current.release.number;
-        return Err(anyhow!("release {number}, which is live, has no handler {stranger:?}").into());
-    }
-    let checker = checker()?;
-    let mut signed = Vec::new();
-    let needed = current.release.artifacts();
-    for (name, digest) in needed.filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)) {
-        let artifact = desk.store.artifact(digest).await?;
-        let handler = tokio::task::block_in_place(|| judge(&artifact, name, &checker));
-        let handler = handler.with_context(|| format!("{} ({digest})", printable(name)))?;
-        let stock = signing.sign(artifact, &handler, checker.id())?;
-        let new = stock.put(&desk.store, true).await? > 0;
-        if !desk.as_json {
-            let already = if new { "" } else { ", as it was already" };
-            say(format_args!("signed {} ({}){already}", printable(name), short(digest)));
-        }
-        signed.push(json!({ "handler": name, "artifact": digest, "new": new }));
-    }
-    if desk.as_json {
-        say(json!({ "release": current.release.number, "signed": signed }));
-    }
-    Ok(ExitCode::SUCCESS)
 }
