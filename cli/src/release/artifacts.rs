@@ -8,15 +8,10 @@ use tidemill_host::artifact::{Artifact, Digest, MAX_COMPONENT, MAX_MANIFEST};
 use tidemill_host::registry::Handler;
 use tidemill_host::runtime::Runtime;
 use tidemill_host::store::{Component, ComponentUrl, HANDLER_MANIFEST};
-use tidemill_host::trust::Envelope;
+use tidemill_host::trust::{Envelope, MAX_ENVELOPE, SIGNATURE_FILE};
 
 use crate::build::judge;
 use crate::output::progress;
-
-/// The signature beside an artifact.
-pub(super) const SIGNATURE: &str = "handler.sig";
-/// The longest signature that is read, in bytes.
-const MAX_SIGNATURE: u64 = 64 << 10;
 
 /// A handler's artifact as it lies on disk.
 #[derive(Debug)]
@@ -149,7 +144,7 @@ fn read(path: PathBuf, name: String, folder: &Path, component: &Path) -> anyhow:
     let advice = "a handler.toml beside the component says which events it serves";
     let manifest = read_file(&folder.join("handler.toml"), MAX_MANIFEST, advice)?;
     let wasm = read_file(component, MAX_COMPONENT, "`tidemill build --out DIR` makes it; then deploy that DIR")?;
-    let signature = read_signature(&folder.join(SIGNATURE));
+    let signature = read_signature(&folder.join(SIGNATURE_FILE));
     Ok(Found { path, folder: folder.to_owned(), name, artifact: Artifact { manifest, wasm }, signature })
 }
 
@@ -157,7 +152,7 @@ fn read_signature(path: &Path) -> anyhow::Result<Option<Envelope>> {
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = read_file(path, MAX_SIGNATURE, "")?;
+    let bytes = read_file(path, MAX_ENVELOPE as u64, "")?;
     Envelope::read(&bytes).map(Some).with_context(|| path.display().to_string())
 }
 

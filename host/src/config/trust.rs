@@ -1,5 +1,6 @@
 //! Whose signatures of artifacts count, and where compiled code is kept.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::reader::Reader;
@@ -29,10 +30,8 @@ impl Reader<'_> {
             );
             return None;
         }
-        let mut names: Vec<_> = keys.iter().map(|trusted| &trusted.name).collect();
-        names.sort();
-        if let Some(twice) = names.windows(2).find_map(|pair| (pair.first() == pair.last()).then(|| pair.first())) {
-            let name = twice.map(|name| name.as_str()).unwrap_or_default();
+        let mut names = BTreeSet::new();
+        if let Some(TrustedKey { name, .. }) = keys.iter().find(|trusted| !names.insert(&trusted.name)) {
             self.problem("trusted-keys", None, format_args!("two keys have the name {name:?}; give each its own"));
             return None;
         }

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::artifact::{Artifact, MAX_COMPONENT, MAX_MANIFEST};
-use crate::trust::{Envelope, EnvelopeError, MAX_ENVELOPE};
+use crate::trust::{Envelope, EnvelopeError, MAX_ENVELOPE, SIGNATURE_FILE};
 
 /// The manifest's file name.
 pub(super) const MANIFEST: &str = "handler.toml";
 /// The component's file name.
 pub(super) const COMPONENT: &str = "handler.wasm";
-/// The signature's file name. Not every handler has one.
-pub(super) const SIGNATURE: &str = "handler.sig";
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl Stamp {
         if (manifest, component) == (FileStamp::Absent, FileStamp::Absent) {
             return Ok(Self::ABSENT);
         }
-        Ok(Self { manifest, component, signature: FileStamp::of(&folder.join(SIGNATURE))? })
+        Ok(Self { manifest, component, signature: FileStamp::of(&folder.join(SIGNATURE_FILE))? })
     }
 }
 
@@ -139,7 +137,7 @@ pub(super) fn read(folder: &Path, stamp: &Stamp) -> Result<(Artifact, Signature)
     };
     let signature = match stamp.signature {
         FileStamp::Absent => None,
-        file => Some(read(SIGNATURE, file, MAX_ENVELOPE as u64)?),
+        file => Some(read(SIGNATURE_FILE, file, MAX_ENVELOPE as u64)?),
     };
     let envelopes = signature.iter().map(|bytes| Envelope::read(bytes)).collect::<Result<_, _>>();
     match Stamp::of(folder) {

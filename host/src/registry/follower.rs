@@ -197,29 +197,7 @@ impl Folder {
 
     /// Gives what serves the values that it has now, and says whether any is another one.
     fn read_values(&mut self, loader: &Loader) -> bool {
-        let Some(handler) = &self.serving else { return false };
-        match loader.load_values(handler) {
-            Ok(Some(now)) => {
-                let keys = now.grant.config.changed_since(&handler.grant.config);
-                tracing::info!(handler = handler.name, keys = keys.join(","), "handler's configuration changed");
-                (self.serving, self.stale) = (Some(now), None);
-                true
-            }
-            Ok(None) => {
-                self.stale = None;
-                false
-            }
-            Err(reason) => {
-                if self.stale.as_ref() != Some(&reason) {
-                    tracing::error!(
-                        handler = handler.name,
-                        "{reason}; the values from before still count, and the file is read again later"
-                    );
-                    self.stale = Some(reason);
-                }
-                false
-            }
-        }
+        self.serving.as_mut().is_some_and(|handler| loader.reload_values(handler, &mut self.stale))
     }
 
     /// Says once that the folder can't be looked at or read, which is no verdict on what it holds.

@@ -7,7 +7,7 @@ use super::folder::{self, Stamp, Unread};
 use super::{Artifact, ArtifactError, Digest, Handler};
 use crate::config::Terms;
 use crate::runtime::{Code, LoadError, Runtime};
-use crate::trust::{AuthenticCode, CodeCache, Trust};
+use crate::trust::{AuthenticCode, CodeCache, SIGNATURE_FILE, Trust};
 
 /// How long values have to stay the same to count: a secret cut short is a secret that fits nothing.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -41,7 +41,7 @@ impl Loader {
             Ok(envelopes) => envelopes,
             // Where nobody is trusted nobody's word is asked for.
             Err(_) if !self.trust.has_keys() => Vec::new(),
-            Err(error) => return Err(Unread::Refused(format!("{}: {error}", folder::SIGNATURE))),
+            Err(error) => return Err(Unread::Refused(format!("{}: {error}", SIGNATURE_FILE))),
         };
         let (digest, name) = (artifact.digest(), path.file_name().unwrap_or_default().to_string_lossy());
         // Before anything else is looked at: what nobody vouches for isn't even compiled.
@@ -106,8 +106,35 @@ impl Loader {
         caught(|| Handler::load(digest, manifest, Code::Native(code), &self.runtime, name, &self.terms))
     }
 
+    /// Gives a handler the values that it has now, and says whether any is another one. `stale` is why they can't be read, as
+    /// last logged: each reason is logged once.
+    pub(super) fn reload_values(&self, handler: &mut Arc<Handler>, stale: &mut Option<String>) -> bool {
+        match self.load_values(handler) {
+            Ok(Some(now)) => {
+                let keys = now.grant.config.changed_since(&handler.grant.config);
+                tracing::info!(handler = handler.name, keys = keys.join(","), "handler's configuration changed");
+                (*handler, *stale) = (now, None);
+                true
+            }
+            Ok(None) => {
+                *stale = None;
+                false
+            }
+            Err(reason) => {
+                if stale.as_ref() != Some(&reason) {
+                    tracing::error!(
+                        handler = handler.name,
+                        "{reason}; the values from before still count, and the file is read again later"
+                    );
+                    *stale = Some(reason);
+                }
+                false
+            }
+        }
+    }
+
     /// The handler with its values as they are now; `None` where they are what they were, or one is just being written.
-    pub(super) fn load_values(&self, handler: &Handler) -> Result<Option<Arc<Handler>>, String> {
+    fn load_values(&self, handler: &Handler) -> Result<Option<Arc<Handler>>, String> {
         let now = || handler.with_values_now(&self.runtime, &self.terms).map_err(|error| error.to_string());
         let Some(seen) = now()? else { return Ok(None) };
         std::thread::sleep(SETTLING);

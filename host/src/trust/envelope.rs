@@ -6,6 +6,8 @@ use super::{PublicKey, SecretKey, Statement};
 /// What the payload is, as every signature covers it.
 const PAYLOAD_TYPE: &str = "application/vnd.tidemill.artifact.v1+json";
 
+/// The file beside a handler's others that holds an envelope.
+pub const SIGNATURE_FILE: &str = "handler.sig";
 /// The longest envelope that is read, in bytes.
 pub const MAX_ENVELOPE: usize = 64 << 10;
 /// How long a key's id is, in characters.

@@ -14,7 +14,7 @@ mod trusted;
 
 pub use code::{AuthenticCode, EngineId, EngineIdError};
 pub use code_cache::{CodeCache, CodeCacheError};
-pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
+pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE, SIGNATURE_FILE};
 pub use key::{KeyError, PublicKey, PublicKeyError, SecretKey};
 pub use statement::Statement;
 pub use trusted::{Trust, TrustedKey, TrustedKeyError, Untrusted, Vouched};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tidemill_host::artifact::Digest;
 use tidemill_host::config::Sources;
 use tidemill_host::store::ReleaseNumber;
-use tidemill_host::trust::{Envelope, SecretKey, Statement};
+use tidemill_host::trust::{Envelope, SIGNATURE_FILE, SecretKey, Statement};
 
 use super::artifacts::{self, Found};
 use super::stock::{compile_flag, key, key_flag};
@@ -110,7 +110,7 @@ fn sign_file(found: &Found, key: &SecretKey) -> anyhow::Result<Value> {
         }
         _ => Envelope::sign(&statement, key)?,
     };
-    let file = folder.join(artifacts::SIGNATURE);
+    let file = folder.join(SIGNATURE_FILE);
     write_whole(&file, &envelope.write()?).with_context(|| format!("{}: it can't be written", file.display()))?;
     Ok(json!({ "handler": name, "artifact": statement.artifact, "key_id": key.public().id(), "file": file }))
 }

@@ -13,10 +13,12 @@ const FETCHED_AT_ONCE: usize = 4;
 
 /// The handlers that are loaded, by handler and artifact: those of what serves, and of what served before it.
 #[derive(Default)]
-pub(super) struct Loaded {
-    handlers: BTreeMap<(String, Digest), Arc<Handler>>,
-    /// Why their values can't be read now, as last logged.
-    stale: BTreeMap<(String, Digest), String>,
+pub(super) struct Loaded(BTreeMap<(String, Digest), Kept>);
+
+struct Kept {
+    handler: Arc<Handler>,
+    /// Why its values can't be read now, as last logged.
+    stale: Option<String>,
 }
 
 impl Loaded {
@@ -31,9 +33,9 @@ impl Loaded {
         let missing: BTreeSet<_> = release
             .artifacts()
             .map(|(name, digest)| (name.to_owned(), digest))
-            .filter(|needed| !self.handlers.contains_key(needed))
+            .filter(|needed| !self.0.contains_key(needed))
             .collect();
-        let compiling = &Compiling::while_serving(!self.handlers.is_empty());
+        let compiling = &Compiling::while_serving(!self.0.is_empty());
         let loading = stream::iter(missing).map(|(name, digest)| async move {
             let handler = load(&name, digest, store, loader, compiling).await?;
             Ok::<_, Unserved>(((name, digest), handler))
@@ -43,7 +45,7 @@ impl Loaded {
         let mut unserved = None;
         while let Some(loaded) = loading.next().await {
             match loaded {
-                Ok((key, handler)) => _ = self.handlers.insert(key, handler),
+                Ok((key, handler)) => _ = self.0.insert(key, Kept { handler, stale: None }),
                 Err(error) => {
                     unserved.get_or_insert(error);
                 }
@@ -57,7 +59,8 @@ impl Loaded {
 
     /// The snapshot of a release whose handlers are all loaded. A trial that goes on keeps its figures.
     pub(super) fn assemble(&self, release: &Release, trials: &[Arc<Trial>]) -> Result<Snapshot, Unserved> {
-        let get = |name: &str, digest: Digest| self.handlers.get(&(name.to_owned(), digest)).map(Arc::clone);
+        let get =
+            |name: &str, digest: Digest| self.0.get(&(name.to_owned(), digest)).map(|kept| Arc::clone(&kept.handler));
         let handlers = release.handlers.iter().filter_map(|(name, served)| get(name, served.artifact));
         let tried = release.handlers.iter().filter_map(|(name, served)| {
             let canary = served.canary?;
@@ -70,7 +73,7 @@ impl Loaded {
 
     /// Forgets what neither release needs.
     pub(super) fn keep(&mut self, releases: [Option<&Release>; 2]) {
-        self.handlers.retain(|(name, digest), _| {
+        self.0.retain(|(name, digest), _| {
             releases
                 .iter()
                 .flatten()
@@ -81,25 +84,8 @@ impl Loaded {
     /// Takes over values that have changed in the files that they lie in, and says whether any has.
     pub(super) fn reload_values(&mut self, loader: &Loader) -> bool {
         let mut changed = false;
-        for (key, handler) in &mut self.handlers {
-            match loader.load_values(handler) {
-                Ok(Some(now)) => {
-                    let keys = now.grant.config.changed_since(&handler.grant.config).join(",");
-                    tracing::info!(handler = now.name, keys, "values changed");
-                    (*handler, changed) = (now, true);
-                    self.stale.remove(key);
-                }
-                Ok(None) => _ = self.stale.remove(key),
-                // Once for each reason.
-                Err(problem) if self.stale.get(key) != Some(&problem) => {
-                    tracing::warn!(
-                        handler = handler.name,
-                        "its values can't be read again: {problem}; those from before go on counting"
-                    );
-                    self.stale.insert(key.clone(), problem);
-                }
-                Err(_) => {}
-            }
+        for Kept { handler, stale } in self.0.values_mut() {
+            changed |= loader.reload_values(handler, stale);
         }
         changed
     }
