@@ -3,6 +3,7 @@ use std::time::SystemTime;
 
 use crate::Form;
 use crate::attribute;
+use crate::reserved::{KeptReserved, Reserved};
 use crate::timestamp::{format_rfc3339, parse_rfc3339};
 
 /// What a publisher emits.
@@ -83,26 +84,40 @@ impl Event {
     }
 
     /// The event of this type that a message carries, and its reserved attributes as they were.
-    ///
-    /// A publisher that follows the plain scheme sends a type and nothing more: the id is then the message id, and the
-    /// time the publish time, or `arrival` where the sender gave none. So it is with an `event-time` that is no RFC 3339.
     pub(crate) fn from_message(
         message: Message,
         delivery: &Delivery,
         event_type: String,
         arrival: SystemTime,
-    ) -> (Self, BTreeMap<String, String>) {
+    ) -> (Self, KeptReserved) {
         let Message { data, mut attributes, ordering_key } = message;
-        let reserved: BTreeMap<_, _> =
-            attribute::RESERVED.iter().filter_map(|name| attributes.remove_entry(*name)).collect();
-        let given = |name: &str| reserved.get(name).filter(|value| !value.is_empty());
-        let id = given(attribute::EVENT_ID).unwrap_or(&delivery.message_id).clone();
-        let time = given(attribute::EVENT_TIME)
-            .and_then(|text| parse_rfc3339(text).ok())
-            .or(delivery.publish_time)
-            .unwrap_or(arrival);
-        let content_type = given(attribute::CONTENT_TYPE).cloned();
-        let ordering_key = ordering_key.or_else(|| given(attribute::ORDERING_KEY).cloned());
-        (Self { id, event_type, time, content_type, ordering_key, attributes, data }, reserved)
+        let reserved = Reserved::of(&attributes);
+        let (kept, event) = (reserved.keep(), Self::of(&reserved, ordering_key, delivery, event_type, arrival));
+        attributes.retain(|name, _| !attribute::RESERVED.contains(&name.as_str()));
+        (Self { attributes, data, ..event }, kept)
+    }
+
+    /// The event of this type that has these reserved attributes and this delivered ordering key, without further
+    /// attributes and without data.
+    ///
+    /// A publisher that follows the plain scheme sends a type and nothing more: the id is then the message id, and the
+    /// time the publish time, or `arrival` where the sender gave none. So it is with an `event-time` that is no RFC 3339.
+    pub(crate) fn of(
+        reserved: &Reserved<'_>,
+        ordering_key: Option<String>,
+        delivery: &Delivery,
+        event_type: String,
+        arrival: SystemTime,
+    ) -> Self {
+        let time = reserved.given(attribute::EVENT_TIME).and_then(|text| parse_rfc3339(text).ok());
+        Self {
+            id: reserved.given(attribute::EVENT_ID).unwrap_or(&delivery.message_id).to_owned(),
+            event_type,
+            time: time.or(delivery.publish_time).unwrap_or(arrival),
+            content_type: reserved.given(attribute::CONTENT_TYPE).map(str::to_owned),
+            ordering_key: ordering_key.or_else(|| reserved.given(attribute::ORDERING_KEY).map(str::to_owned)),
+            attributes: BTreeMap::new(),
+            data: Vec::new(),
+        }
     }
 }

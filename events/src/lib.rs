@@ -2,8 +2,8 @@
 //!
 //! Nothing here does I/O and nothing reads a clock, so publishers and the host share it without sharing anything else.
 //!
-//! The way in: [`Envelope::from_request`] makes an [`Envelope`] of a request, [`Verifier::verify`] makes a [`Verified`]
-//! event of an envelope. The way out: [`Signer::sign`] makes a [`SignedMessage`] of an [`Event`], which is what a transport sends.
+//! The way in: [`Verifier::receive`] makes a [`Verified`] event of a request. It is the same as two steps, which tools take:
+//! [`Envelope::from_request`] makes an [`Envelope`] of the request, [`Verifier::verify`] the event of the envelope. The way out: [`Signer::sign`] makes a [`SignedMessage`] of an [`Event`], which is what a transport sends.
 
 pub mod attribute;
 mod envelope;
@@ -11,6 +11,7 @@ mod event;
 mod key;
 mod key_ring;
 pub mod limits;
+mod reserved;
 pub mod signature;
 mod timestamp;
 
@@ -19,7 +20,7 @@ pub use event::{Delivery, Event, Message};
 pub use key::{Key, KeyError};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use signature::{
-    CLOCK_SKEW, Exemption, ExemptionError, Received, Scheme, Schemes, Sender, SignedMessage, Signer, UnknownScheme,
-    Unverified, Verified, Verifier, VerifyError, Voucher,
+    CLOCK_SKEW, Exemption, ExemptionError, NotReceived, Received, Scheme, Schemes, Sender, SignedMessage, Signer,
+    UnknownScheme, Unverified, Verified, Verifier, VerifyError, Voucher,
 };
 pub use timestamp::{TimestampError, format_rfc3339, parse_rfc3339};

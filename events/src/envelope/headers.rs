@@ -1,10 +1,10 @@
 use super::field::{FieldError, Place};
 
 /// The headers of a request, in order, repeated ones repeated. Names are compared without regard to case.
-pub(super) struct Headers<'a>(Vec<(&'a str, &'a [u8])>);
+pub(crate) struct Headers<'a>(Vec<(&'a str, &'a [u8])>);
 
 impl<'a> Headers<'a> {
-    pub(super) fn new(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+    pub(crate) fn new(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         Self(headers.into_iter().collect())
     }
 

@@ -5,6 +5,7 @@ mod cloudevent;
 mod field;
 mod form;
 mod headers;
+mod in_place;
 mod json;
 mod unwrapped;
 mod wrapped;
@@ -13,12 +14,13 @@ pub use cloudevent::CloudEventError;
 pub use field::{FieldError, Place};
 pub use form::Form;
 pub use json::JsonError;
+pub(crate) use wrapped::Wrapped;
 pub use wrapped::WrappedError;
 
 use std::time::SystemTime;
 
 use self::form::Claim;
-use self::headers::Headers;
+pub(crate) use self::headers::Headers;
 use crate::{Delivery, Event, Message, Received, Voucher, attribute};
 
 /// One delivery, taken out of its wire form. Nothing in it is verified.
@@ -53,6 +55,13 @@ pub enum EnvelopeError {
     TwoForms(&'static str, &'static str),
 }
 
+impl EnvelopeError {
+    /// What is wrong with a body that should be a wrapped envelope.
+    pub(crate) fn wrapped(error: WrappedError, body: &[u8]) -> Self {
+        if error.is_of_another_form(body) { Self::NoForm(error) } else { error.into() }
+    }
+}
+
 impl Envelope {
     /// Reads the envelope of a request, in whichever form it is.
     ///
@@ -68,24 +77,34 @@ impl Envelope {
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         body: &[u8],
     ) -> Result<Self, EnvelopeError> {
-        let headers = Headers::new(headers);
-        let envelope = match Claim::of(&headers)? {
-            Claim::Wrapped => wrapped::decode(body).map_err(|error| {
-                if error.is_of_another_form(body) { EnvelopeError::NoForm(error) } else { error.into() }
-            })?,
-            Claim::Unwrapped => unwrapped::decode(&headers, body)?,
-            Claim::Binary => cloudevent::binary(&headers, body)?,
+        Self::read(&Headers::new(headers), body)
+    }
+
+    pub(crate) fn read(headers: &Headers<'_>, body: &[u8]) -> Result<Self, EnvelopeError> {
+        let envelope = match Claim::of(headers)? {
+            Claim::Wrapped => wrapped::decode(body).map_err(|error| EnvelopeError::wrapped(error, body))?,
+            Claim::Unwrapped => unwrapped::decode(headers, body)?,
+            Claim::Binary => cloudevent::binary(headers, body)?,
             Claim::Structured => cloudevent::structured(body)?,
         };
         field::data_within_limit(&envelope.message.data)?;
         Ok(envelope)
     }
 
+    /// Whether the headers claim the wrapped form.
+    pub(crate) fn is_wrapped(headers: &Headers<'_>) -> bool {
+        matches!(Claim::of(headers), Ok(Claim::Wrapped))
+    }
+
     /// Makes what it can of a request that [holds no envelope](Self::from_request), for whoever has to look into it: the
     /// body as data, the headers that may be attributes as such, credentials never among them, and what ids there are.
     #[must_use]
     pub fn salvage<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>, body: &[u8]) -> Self {
-        unwrapped::salvage(&Headers::new(headers), body)
+        Self::salvaged(&Headers::new(headers), body)
+    }
+
+    pub(crate) fn salvaged(headers: &Headers<'_>, body: &[u8]) -> Self {
+        unwrapped::salvage(headers, body)
     }
 
     /// In the unwrapped form, one value of `content-type` may be the publisher's or the emulator's own, and is read as the

@@ -1,7 +1,9 @@
 //! Who may say that an event is genuine: signing on the way out, verifying on the way in.
 
 mod exemption;
+mod receive;
 mod scheme;
+mod signed;
 mod signer;
 pub mod v1;
 pub mod v2;
@@ -9,7 +11,9 @@ mod verified;
 mod verifier;
 
 pub use exemption::{Exemption, ExemptionError};
+pub use receive::NotReceived;
 pub use scheme::{Scheme, UnknownScheme};
+pub(crate) use signed::Signed;
 pub use signer::{Schemes, SignedMessage, Signer};
 pub use verified::{Received, Verified, Voucher};
 pub(crate) use verifier::is_event_id;

@@ -18,7 +18,7 @@ pub fn sign(key: &Key, data: &[u8]) -> String {
 ///
 /// # Errors
 /// [`VerifyError::MalformedSignature`] where the text is no hex, [`VerifyError::InvalidSignature`] where no key fits.
-pub fn verify<'a>(keys: &'a KeyRing, data: &[u8], signature: &str) -> Result<&'a Key, VerifyError> {
+pub(crate) fn verify<'a>(keys: &'a KeyRing, data: &[u8], signature: &str) -> Result<&'a Key, VerifyError> {
     let signature = hex::decode(signature).map_err(|error| {
         VerifyError::MalformedSignature(format!("the attribute `signature` is no hex text: {error}"))
     })?;

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::Mac;
 
-use super::VerifyError;
+use super::{Signed, VerifyError};
 use crate::key::is_key_id;
 use crate::{Key, KeyRing, Message, attribute};
 
@@ -29,7 +29,7 @@ const MAC_BYTES: usize = 32;
 /// The value of the attribute `signature-v2` for a message that has all its other attributes.
 #[must_use]
 pub fn sign(key: &Key, message: &Message) -> String {
-    let mac = authenticate(key, message).finalize().into_bytes();
+    let mac = authenticate(key, &Signed::of(message)).finalize().into_bytes();
     Entry { key_id: key.id(), mac: mac.into() }.to_string()
 }
 
@@ -40,7 +40,7 @@ pub fn sign(key: &Key, message: &Message) -> String {
 /// # Errors
 /// [`VerifyError::MalformedSignature`] where an entry has another form, [`VerifyError::UnknownKey`] where none names a
 /// key of the ring, [`VerifyError::InvalidSignature`] where none that does matches.
-pub fn verify<'a>(keys: &'a KeyRing, message: &Message, signature: &str) -> Result<&'a Key, VerifyError> {
+pub(crate) fn verify<'a>(keys: &'a KeyRing, message: &Signed<'_>, signature: &str) -> Result<&'a Key, VerifyError> {
     let entries = parse(signature)?;
     let mut known = entries.iter().filter_map(|entry| Some((keys.get(entry.key_id)?, entry.mac))).peekable();
     if known.peek().is_none() {
@@ -50,7 +50,7 @@ pub fn verify<'a>(keys: &'a KeyRing, message: &Message, signature: &str) -> Resu
             None => VerifyError::NotSigned,
         });
     }
-    if let (Some(delivered), Some(signed)) = (&message.ordering_key, message.attributes.get(attribute::ORDERING_KEY))
+    if let (Some(delivered), Some(signed)) = (message.ordering_key, message.reserved.get(attribute::ORDERING_KEY))
         && delivered != signed
     {
         return Err(VerifyError::InvalidSignature);
@@ -92,13 +92,22 @@ fn parse(signature: &str) -> Result<Vec<Entry<'_>>, VerifyError> {
         if !is_key_id(key_id) {
             return Err(wrong("names no key: an id has 1 to 64 letters, digits, `.`, `_` or `-`"));
         }
-        let mac = STANDARD.decode(mac).map_err(|error| wrong(&format!("has no base64 behind its key: {error}")))?;
-        let mac = mac.try_into().map_err(|mac: Vec<u8>| {
-            wrong(&format!("has {} bytes behind its key, and an HMAC-SHA256 has {MAC_BYTES}", mac.len()))
-        })?;
-        entries.push(Entry { key_id, mac });
+        entries.push(Entry { key_id, mac: read_mac(mac).map_err(|what| wrong(&what))? });
     }
     Ok(entries)
+}
+
+/// The bytes of an HMAC, or what is wrong with their text.
+fn read_mac(text: &str) -> Result<[u8; MAC_BYTES], String> {
+    let mut mac = [0; MAC_BYTES];
+    match STANDARD.decode_slice(text, &mut mac) {
+        Ok(MAC_BYTES) => Ok(mac),
+        // What is too long or too short is decoded whole, to say what it is.
+        _ => Err(match STANDARD.decode(text) {
+            Ok(mac) => format!("has {} bytes behind its key, and an HMAC-SHA256 has {MAC_BYTES}", mac.len()),
+            Err(error) => format!("has no base64 behind its key: {error}"),
+        }),
+    }
 }
 
 /// `v` and a number, as `v2`, `v10`.
@@ -108,17 +117,17 @@ fn is_version(text: &str) -> bool {
 }
 
 /// The HMAC that has seen a message.
-fn authenticate(key: &Key, message: &Message) -> hmac::Hmac<sha2::Sha256> {
-    let text = |name: &str| message.attributes.get(name).map(String::as_bytes).unwrap_or_default();
-    let delivered_key = || message.ordering_key.as_deref().map(str::as_bytes).unwrap_or_default();
-    let signed_key = message.attributes.get(attribute::ORDERING_KEY).map(String::as_bytes);
+fn authenticate(key: &Key, message: &Signed<'_>) -> hmac::Hmac<sha2::Sha256> {
+    let text = |name: &str| message.reserved.get(name).unwrap_or_default().as_bytes();
+    let delivered_key = || message.ordering_key.unwrap_or_default().as_bytes();
+    let signed_key = message.reserved.get(attribute::ORDERING_KEY).map(str::as_bytes);
     let pieces = [
         text(attribute::EVENT_TYPE),
         text(attribute::EVENT_ID),
         text(attribute::EVENT_TIME),
         signed_key.unwrap_or_else(delivered_key),
         text(attribute::CONTENT_TYPE),
-        &message.data,
+        message.data,
     ];
     // A length in PAE has its highest bit cleared; no slice is so long that it would be set.
     let length = |length: usize| (length as u64).to_le_bytes();

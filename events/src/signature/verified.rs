@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use super::Scheme;
+use crate::reserved::KeptReserved;
 use crate::{Delivery, Event, Message, attribute};
 
 /// A value that somebody vouches for. Only this crate makes one, so to hold one is the proof.
@@ -18,7 +18,7 @@ pub struct Received {
     /// Who vouches for it.
     pub voucher: Voucher,
     /// The reserved attributes as they came.
-    reserved: BTreeMap<String, String>,
+    reserved: KeptReserved,
 }
 
 /// Who vouches for an event, and so for how much of it.
@@ -44,10 +44,10 @@ impl Received {
     /// An event that nobody vouches for, for tools that show or try events.
     #[must_use]
     pub fn unverified(event: Event, delivery: Delivery) -> Self {
-        Self { event, delivery, voucher: Voucher::Nobody, reserved: BTreeMap::new() }
+        Self { event, delivery, voucher: Voucher::Nobody, reserved: KeptReserved::default() }
     }
 
-    pub(crate) fn new(event: Event, delivery: Delivery, voucher: Voucher, reserved: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(event: Event, delivery: Delivery, voucher: Voucher, reserved: KeptReserved) -> Self {
         Self { event, delivery, voucher, reserved }
     }
 
@@ -67,7 +67,7 @@ impl Received {
     pub fn telling(&self) -> [&str; 2] {
         match &self.voucher {
             Voucher::Signature { scheme: Scheme::V1, .. } => {
-                [&self.event.event_type, self.reserved.get(attribute::SIGNATURE).map_or("", String::as_str)]
+                [&self.event.event_type, self.reserved.get(attribute::SIGNATURE).unwrap_or_default()]
             }
             Voucher::Signature { scheme: Scheme::V2, .. } | Voucher::Exemption { .. } | Voucher::Nobody => ["", ""],
         }
@@ -77,7 +77,7 @@ impl Received {
     #[must_use]
     pub fn into_message(self) -> (Message, Delivery) {
         let Event { ordering_key, mut attributes, data, .. } = self.event;
-        attributes.extend(self.reserved);
+        attributes.extend(self.reserved.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
         (Message { data, attributes, ordering_key }, self.delivery)
     }
 }

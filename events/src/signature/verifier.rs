@@ -1,7 +1,8 @@
 use std::time::{Duration, SystemTime};
 
-use super::{Exemption, Received, Scheme, Verified, Voucher, v1, v2};
-use crate::{Envelope, Event, KeyRing, Message, attribute, format_rfc3339, parse_rfc3339};
+use super::{Exemption, Received, Scheme, Signed, Verified, Voucher, v1, v2};
+use crate::reserved::Reserved;
+use crate::{Envelope, Event, KeyRing, attribute, format_rfc3339, parse_rfc3339};
 
 /// How far a publisher's clock may be ahead of the host's.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -169,28 +170,41 @@ impl Verifier {
         sender: Sender,
         now: SystemTime,
     ) -> Result<Judged, VerifyError> {
-        let message = &envelope.message;
-        let attribute = |name: &str| message.attributes.get(name);
-        let (v2, v1) = (attribute(attribute::SIGNATURE_V2), attribute(attribute::SIGNATURE));
+        let signed = Signed::of(&envelope.message);
+        if !signed.is_signed() {
+            return self.exempt(envelope, sender);
+        }
+        let (voucher, event_type) = self.judge_signed(keys, &signed, now)?;
+        Ok(Judged { voucher, event_type: event_type.to_owned() })
+    }
+
+    /// Who vouches for a message that has a signature, and its event type.
+    pub(super) fn judge_signed<'a>(
+        &self,
+        keys: &KeyRing,
+        signed: &Signed<'a>,
+        now: SystemTime,
+    ) -> Result<(Voucher, &'a str), VerifyError> {
+        let reserved = &signed.reserved;
+        let (v2, v1) = (reserved.get(attribute::SIGNATURE_V2), reserved.get(attribute::SIGNATURE));
+        let v1 = v1.filter(|_| self.accept.contains(&Scheme::V1));
         let (scheme, key) = match (v2, v1) {
-            (None, None) => return self.exempt(envelope, sender),
             (Some(v2), v1) => {
-                let key = v2::verify(keys, message, v2)?;
+                let key = v2::verify(keys, signed, v2)?;
                 match v1 {
                     _ if self.accept.contains(&Scheme::V2) => (Scheme::V2, key),
-                    Some(v1) if self.accept.contains(&Scheme::V1) => (Scheme::V1, v1::verify(keys, &message.data, v1)?),
-                    _ => return Err(VerifyError::NotSigned),
+                    Some(v1) => (Scheme::V1, v1::verify(keys, signed.data, v1)?),
+                    None => return Err(VerifyError::NotSigned),
                 }
             }
-            (None, Some(v1)) if self.accept.contains(&Scheme::V1) => (Scheme::V1, v1::verify(keys, &message.data, v1)?),
-            (None, Some(_)) => return Err(VerifyError::NotSigned),
+            (None, Some(v1)) => (Scheme::V1, v1::verify(keys, signed.data, v1)?),
+            (None, None) => return Err(VerifyError::NotSigned),
         };
-        let event_type = attribute(attribute::EVENT_TYPE).filter(|text| !text.is_empty());
-        let event_type = event_type.ok_or(VerifyError::MissingEventType)?.clone();
+        let event_type = reserved.given(attribute::EVENT_TYPE).ok_or(VerifyError::MissingEventType)?;
         if scheme == Scheme::V2 {
-            self.judge_identity(message, now)?;
+            self.judge_identity(reserved, now)?;
         }
-        Ok(Judged { voucher: Voucher::Signature { scheme, key_id: key.id().to_owned() }, event_type })
+        Ok((Voucher::Signature { scheme, key_id: key.id().to_owned() }, event_type))
     }
 
     fn exempt(&self, envelope: &Envelope, sender: Sender) -> Result<Judged, VerifyError> {
@@ -204,14 +218,14 @@ impl Verifier {
     }
 
     /// What names the event and its moment, which v2 asks for.
-    fn judge_identity(&self, message: &Message, now: SystemTime) -> Result<(), VerifyError> {
-        let attribute = |name: &str| message.attributes.get(name).filter(|text| !text.is_empty());
-        let id = attribute(attribute::EVENT_ID).ok_or(VerifyError::MissingEventId)?;
+    fn judge_identity(&self, reserved: &Reserved<'_>, now: SystemTime) -> Result<(), VerifyError> {
+        let id = reserved.given(attribute::EVENT_ID).ok_or(VerifyError::MissingEventId)?;
         if !is_event_id(id) {
             return Err(VerifyError::MalformedEventId);
         }
         let malformed = |problem: String| VerifyError::MalformedEventTime(problem);
-        let time = attribute(attribute::EVENT_TIME)
+        let time = reserved
+            .given(attribute::EVENT_TIME)
             .ok_or_else(|| malformed("it is missing: write the event's time, as RFC 3339".into()))?;
         let time = parse_rfc3339(time).map_err(|error| malformed(error.to_string()))?;
         if now.duration_since(time).is_ok_and(|age| age > self.max_age) {
