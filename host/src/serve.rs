@@ -28,7 +28,13 @@ pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, Str
             return ExitCode::from(MISUSED);
         }
     };
-    telemetry::init(&config.log);
+    let _last_lines = match telemetry::init(&config.log) {
+        Ok(last_lines) => last_lines,
+        Err(error) => {
+            eprintln!("tidemill: the log could not be set up: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
     let served = served.and_then(|runtime| {
         let served = runtime.block_on(run(&config));

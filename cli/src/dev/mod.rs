@@ -103,7 +103,7 @@ pub(crate) fn main(flags: &ArgMatches, variables: Vec<(String, String)>) -> Resu
     sources.default_to("grace", "3s");
     sources.default_to("handlers", built.display().to_string());
     let config = Config::read(sources).map_err(Failure::misused)?;
-    telemetry::init(&config.log);
+    let _last_lines = telemetry::init(&config.log).map_err(anyhow::Error::from)?;
     // A store's releases are not built here.
     let builds = config.handlers == HandlerSource::Folder(built.clone());
     if builds {

@@ -1,10 +1,8 @@
-use std::fmt;
+use std::cell::RefCell;
 use std::io::Write;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
 use tidemill_events::format_rfc3339;
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -12,10 +10,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::fields::{Fields, quote};
+
 /// Writes each log line as one JSON object, in the form that Cloud Logging takes structured fields from.
 ///
-/// The fields of the spans around a line are fields of the line. A field `http_request.NAME` goes into `httpRequest`;
-/// `trace_id`, `span_id` and `trace_sampled` become Cloud Logging's own.
+/// The fields of the spans around a line are fields of the line; of two with one name the innermost stands. A field
+/// `http_request.NAME` goes into `httpRequest`; `trace_id`, `span_id` and `trace_sampled` become Cloud Logging's own.
 /// Source: "Structured logging", "Special fields in structured payloads", in the Cloud Logging documentation.
 pub struct JsonLines<W> {
     project: Option<String>,
@@ -29,35 +29,83 @@ impl<W> JsonLines<W> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a log line's time is the wall clock's, and nothing depends on it")]
-    fn render(&self, level: Level, mut fields: Map<String, Value>) -> Map<String, Value> {
-        let mut line = Map::new();
-        line.insert("severity".into(), severity(level).into());
-        line.insert("time".into(), format_rfc3339(SystemTime::now()).into());
-        line.insert("message".into(), fields.remove("message").unwrap_or_default());
-        if let Some(Value::String(id)) = fields.remove("trace_id") {
-            let trace = match &self.project {
-                Some(project) => format!("projects/{project}/traces/{id}"),
-                None => id,
-            };
-            line.insert("logging.googleapis.com/trace".into(), trace.into());
-        }
-        for (name, special) in [("span_id", "spanId"), ("trace_sampled", "trace_sampled")] {
-            if let Some(value) = fields.remove(name) {
-                line.insert(format!("logging.googleapis.com/{special}"), value);
-            }
-        }
-        let mut request = Map::new();
-        for (name, value) in fields {
-            match name.strip_prefix("http_request.") {
-                Some(name) => _ = request.insert(name.to_owned(), value),
-                None => _ = line.insert(name, value),
-            }
-        }
-        if !request.is_empty() {
-            line.insert("httpRequest".into(), request.into());
-        }
-        line
+    fn begin(level: Level, line: &mut Line) {
+        line.clear();
+        line.json.push_str("{\"severity\":\"");
+        line.json.push_str(severity(level));
+        line.json.push_str("\",\"time\":\"");
+        line.json.push_str(&format_rfc3339(SystemTime::now()));
+        line.json.push('"');
     }
+
+    fn add(&self, line: &mut Line, fields: &Fields) {
+        for (name, value) in fields.last_first() {
+            if line.names.contains(&name) {
+                continue;
+            }
+            line.names.push(name);
+            let (json, name) = match name {
+                "trace_id" => {
+                    line.json.push_str(",\"logging.googleapis.com/trace\":");
+                    match (&self.project, value.strip_prefix('"')) {
+                        (Some(project), Some(id)) => {
+                            quote(&mut line.json, format_args!("projects/{project}/traces/"));
+                            // The id goes on where the project's text would end.
+                            line.json.pop();
+                            line.json.push_str(id);
+                        }
+                        _ => line.json.push_str(value),
+                    }
+                    continue;
+                }
+                "span_id" => (&mut line.json, "logging.googleapis.com/spanId"),
+                "trace_sampled" => (&mut line.json, "logging.googleapis.com/trace_sampled"),
+                name => match name.strip_prefix("http_request.") {
+                    Some(name) => (&mut line.request, name),
+                    None => (&mut line.json, name),
+                },
+            };
+            json.push_str(",\"");
+            json.push_str(name);
+            json.push_str("\":");
+            json.push_str(value);
+        }
+    }
+}
+
+/// A line that is being put together. Each thread keeps one, and its room, for the next.
+#[derive(Default)]
+struct Line {
+    json: String,
+    /// Members of `httpRequest`, each behind a comma.
+    request: String,
+    /// Fields that it has.
+    names: Vec<&'static str>,
+    /// The fields of its own.
+    own: Fields,
+}
+
+impl Line {
+    fn clear(&mut self) {
+        self.json.clear();
+        self.request.clear();
+        self.names.clear();
+        self.own.clear();
+    }
+
+    fn end(&mut self) -> &[u8] {
+        if let Some(request) = self.request.strip_prefix(',') {
+            self.json.push_str(",\"httpRequest\":{");
+            self.json.push_str(request);
+            self.json.push('}');
+        }
+        self.json.push_str("}\n");
+        self.json.as_bytes()
+    }
+}
+
+thread_local! {
+    static LINE: RefCell<Line> = RefCell::default();
 }
 
 fn severity(level: Level) -> &'static str {
@@ -69,16 +117,13 @@ fn severity(level: Level) -> &'static str {
     }
 }
 
-/// A span's fields, kept with the span.
-struct Fields(Map<String, Value>);
-
 impl<S, W> Layer<S> for JsonLines<W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields(Map::new());
+        let mut fields = Fields::for_a_span();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -94,54 +139,27 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields(Map::new());
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(of_span) = span.extensions().get::<Fields>() {
-                fields.0.extend(of_span.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        // A value that logs while it is written finds the thread's own line taken.
+        let mut line = LINE.take();
+        Self::begin(*event.metadata().level(), &mut line);
+        let mut own = std::mem::take(&mut line.own);
+        event.record(&mut own);
+        self.add(&mut line, &own);
+        line.own = own;
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(fields) = span.extensions().get::<Fields>() {
+                self.add(&mut line, fields);
             }
         }
-        event.record(&mut fields);
-        let line = self.render(*event.metadata().level(), fields.0);
-        let line = format!("{}\n", Value::Object(line));
         // In one write, so that no two lines mix. A log that can't be written can't be complained of either.
-        _ = self.writer.make_writer().write_all(line.as_bytes());
-    }
-}
-
-impl Fields {
-    fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-}
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value);
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}"));
+        _ = self.writer.make_writer().write_all(line.end());
+        LINE.set(line);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::super::buffer::Buffer;
@@ -174,5 +192,34 @@ mod tests {
         assert_eq!(line["logging.googleapis.com/spanId"], "def");
         assert!(tidemill_events::parse_rfc3339(line["time"].as_str().unwrap()).is_ok());
         assert_eq!(lines.len(), 1);
+    }
+
+    #[test]
+    fn of_two_fields_with_one_name_the_innermost_and_the_last_stands() {
+        let lines = logged(|| {
+            let outer = tracing::info_span!("outer", handler = "outer", only = 1, again = "first");
+            outer.record("again", "second");
+            outer.in_scope(|| {
+                tracing::info_span!("inner", handler = "inner").in_scope(|| tracing::info!(only = 2, "\"\\\u{1}"));
+            });
+        });
+        let line = &lines[0];
+        assert_eq!((&line["handler"], &line["again"], &line["only"]), (&"inner".into(), &"second".into(), &2.into()));
+        assert_eq!(line["message"], "\"\\\u{1}");
+    }
+
+    #[test]
+    fn a_value_that_logs_while_it_is_written_spoils_nothing() {
+        struct Chatty;
+        impl std::fmt::Display for Chatty {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                tracing::info!(inner = true, "within");
+                f.write_str("around")
+            }
+        }
+        let lines = logged(|| tracing::info!(outer = true, "{Chatty}"));
+        // tracing itself keeps the inner line from being written while the outer one is.
+        let last = lines.last().unwrap();
+        assert_eq!((&last["message"], &last["outer"]), (&"around".into(), &true.into()));
     }
 }
