@@ -7,6 +7,8 @@
 pub mod app;
 pub mod artifact;
 pub mod auth;
+mod bound;
+mod by_name;
 pub mod config;
 pub mod dead_letter;
 pub mod dedup;

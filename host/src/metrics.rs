@@ -11,11 +11,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::by_name::ByName;
 use crate::outcome::Answer;
 use crate::runtime::Invocation;
 
 /// The media type of [`Metrics::text`]. Source: OpenMetrics 1.0, "Protocol Negotiation".
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How nearly every delivery ends: its outcome and its code.
+const DONE: (&str, &str) = ("done", "done");
 
 /// The counters of one host. Cheap to clone.
 #[derive(Clone)]
@@ -23,10 +27,19 @@ pub struct Metrics {
     registry: Arc<Registry>,
     deliveries: Family<Ended, Counter>,
     in_flight: Gauge,
+    /// What is looked up once for each handler, and not for each event.
+    by_handler: Arc<ByName<OfHandler>>,
     runs: Family<Ran, Histogram, fn() -> Histogram>,
     memory: Family<Ran, Histogram, fn() -> Histogram>,
     published: Family<Ran, Counter>,
     refused: Family<Refused, Counter>,
+}
+
+/// The series of one handler that nearly every event of it adds to.
+struct OfHandler {
+    done: Counter,
+    runs: Histogram,
+    memory: Histogram,
 }
 
 /// How a delivery ended. Handlers and codes are few and none is a stranger's word, so the series are few too.
@@ -77,7 +90,8 @@ impl Default for Metrics {
         registry.register("published", help, published.clone());
         let help = "What a handler asked for and was refused, by the capability that it is of";
         registry.register("refused", help, refused.clone());
-        Self { registry: Arc::new(registry), deliveries, in_flight, runs, memory, published, refused }
+        let by_handler = Arc::default();
+        Self { registry: Arc::new(registry), deliveries, in_flight, by_handler, runs, memory, published, refused }
     }
 }
 
@@ -91,18 +105,35 @@ impl Metrics {
 
     /// Counts a delivery that was answered.
     pub fn answered(&self, answer: &Answer, handler: Option<&str>) {
-        let handler = handler.unwrap_or_default().to_owned();
-        self.deliveries.get_or_create(&Ended { outcome: answer.outcome, code: answer.code, handler }).inc();
+        match handler {
+            Some(handler) if (answer.outcome, answer.code) == DONE => _ = self.of(handler).done.inc(),
+            _ => {
+                let handler = handler.unwrap_or_default().to_owned();
+                self.deliveries.get_or_create(&Ended { outcome: answer.outcome, code: answer.code, handler }).inc();
+            }
+        }
     }
 
     /// Notes one run of a handler.
     pub fn ran(&self, handler: &str, Invocation { elapsed, peak_memory, refusals, .. }: &Invocation) {
-        let labels = Ran { handler: handler.to_owned() };
-        self.runs.get_or_create(&labels).observe(Duration::as_secs_f64(elapsed));
-        self.memory.get_or_create(&labels).observe(*peak_memory as f64);
+        let of = self.of(handler);
+        of.runs.observe(Duration::as_secs_f64(elapsed));
+        of.memory.observe(*peak_memory as f64);
         for (capability, count) in refusals.by_capability().into_iter().filter(|(_, count)| *count > 0) {
             self.refused.get_or_create(&Refused { handler: handler.to_owned(), capability }).inc_by(count);
         }
+    }
+
+    fn of(&self, handler: &str) -> Arc<OfHandler> {
+        self.by_handler.get(handler, || {
+            let ran = Ran { handler: handler.to_owned() };
+            let (outcome, code) = DONE;
+            OfHandler {
+                done: self.deliveries.get_or_create_owned(&Ended { outcome, code, handler: handler.to_owned() }),
+                runs: self.runs.get_or_create_owned(&ran),
+                memory: self.memory.get_or_create_owned(&ran),
+            }
+        })
     }
 
     /// Counts events that a handler published, once they are sent.
@@ -117,6 +148,14 @@ impl Metrics {
         // A String takes whatever is written to it.
         _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl InFlight {
+    /// Ends it, and says whether it was the last one.
+    pub fn was_last(self) -> bool {
+        // Somebody else's may end between the two, and then is the last one itself.
+        self.0.get() <= 1
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_events::{Delivery, Message, Received, Sender, Verified};
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::bound::Taken;
 use crate::config::{InFlight, UnknownEventType};
 use crate::dead_letter::{Cause, DeadLetters, Letter};
 use crate::metrics::Metrics;
@@ -66,7 +66,7 @@ pub struct Refused {
 }
 
 /// A right to be on the way in, of which there are so many. Who has it gives it up by dropping it.
-pub type Entry = OwnedSemaphorePermit;
+pub type Entry = Taken;
 
 /// What an event is called among dead letters, and what it came as.
 struct Parcel {
@@ -117,14 +117,13 @@ impl Dispatcher {
     /// Takes one event to its outcome. `entry` is given up once the event has a place, which is another bound.
     pub async fn dispatch(&self, arrival: Arrival, entry: Entry) -> Dispatched {
         self.registry.arrive();
-        let live = self.registry.snapshot();
         let event = &arrival.received.event;
         let chain = publishing::check(event, self.publishing.max_chain);
-        let picked = live.pick(&event.event_type, &event.id);
+        let (picked, handlers) = self.registry.pick(&event.event_type, &event.id);
         match (chain, picked) {
             (Ok(()), Some(picked)) => {
                 let picked = picked.at_attempt(arrival.received.delivery.attempt);
-                self.handle(picked, live.handlers().len(), arrival, entry).await
+                self.handle(picked, handlers, arrival, entry).await
             }
             (Ok(()), None) => {
                 let outcome = self.unrouted(&arrival.received.event.event_type);
@@ -195,8 +194,10 @@ impl Dispatcher {
     ) -> (Outcome, Vec<Publication>) {
         let handler = &picked.handler;
         let span = tracing::Span::current();
-        span.record("handler", &handler.name);
-        span.record("artifact", tracing::field::display(handler.digest));
+        if !span.is_disabled() {
+            span.record("handler", &handler.name);
+            span.record("artifact", handler.artifact());
+        }
         let ran = handler.component.invoke(received, cause, &handler.grant, handler.deadline, &self.surroundings).await;
         self.metrics.ran(&handler.name, &ran);
         if let Some((trial, side)) = &picked.trial

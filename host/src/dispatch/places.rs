@@ -1,6 +1,8 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::bound::{self, Bound, Taken};
+use crate::by_name::ByName;
 use crate::config::InFlight;
 
 /// The places in which events run, as many as the engine has instances.
@@ -8,30 +10,29 @@ use crate::config::InFlight;
 /// Half of them are kept for the handlers, in equal shares, so that whatever the others do, each has some; the other half
 /// goes to who comes first. No handler has more than its own bound. So one that is slow, or that everything comes for,
 /// never has the last place.
+///
+/// Every event takes one and gives it back, so it is all counted without a lock. Where several come at once for the last
+/// one, all of them may be refused, and come again.
 #[derive(Debug)]
 pub(super) struct Places {
     bounds: InFlight,
-    taken: Arc<Mutex<Taken>>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    shared: usize,
-    by_handler: HashMap<String, OfHandler>,
+    all: Arc<Bound>,
+    shared: Arc<AtomicUsize>,
+    by_handler: ByName<OfHandler>,
 }
 
 #[derive(Debug, Default)]
 struct OfHandler {
-    all: usize,
-    kept: usize,
+    all: AtomicUsize,
+    kept: AtomicUsize,
 }
 
 /// A place that is taken. It is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    taken: Arc<Mutex<Taken>>,
-    handler: String,
+    _one: Taken,
+    shared: Arc<AtomicUsize>,
+    of: Arc<OfHandler>,
     kept: bool,
 }
 
@@ -49,61 +50,41 @@ pub(super) enum Full {
 
 impl Places {
     pub(super) fn new(bounds: InFlight) -> Self {
-        Self { bounds, taken: Arc::default() }
+        Self { bounds, all: Bound::new(bounds.events), shared: Arc::default(), by_handler: ByName::default() }
     }
 
     /// Whether all are taken at this moment.
     pub(super) fn are_full(&self) -> bool {
-        lock(&self.taken).all >= self.bounds.events
+        self.all.is_full()
     }
 
     /// Takes a place for a handler, one of `handlers`.
     pub(super) fn take(&self, handler: &str, handlers: usize) -> Result<Place, Full> {
         let InFlight { events, per_handler, .. } = self.bounds;
         let share = events / 2 / handlers.max(1);
-        let mut taken = lock(&self.taken);
-        if taken.all >= events {
-            return Err(Full::All);
+        let one = self.all.take(1).ok_or(Full::All)?;
+        let of = self.by_handler.get(handler, OfHandler::default);
+        let full = || Full::Handler { in_flight: of.all.load(Ordering::Relaxed) };
+        if !bound::take(&of.all, 1, per_handler) {
+            return Err(full());
         }
-        let of_handler = taken.by_handler.get(handler);
-        let (all, kept) = of_handler.map_or((0, 0), |of| (of.all, of.kept));
-        let is_kept = kept < share;
-        let is_shared = taken.shared < events - share * handlers.max(1);
-        if all >= per_handler || !(is_kept || is_shared) {
-            return Err(Full::Handler { in_flight: all });
+        let kept = bound::take(&of.kept, 1, share);
+        // More handlers than before make shares smaller than some of them have.
+        if !kept && !bound::take(&self.shared, 1, events.saturating_sub(share * handlers.max(1))) {
+            of.all.fetch_sub(1, Ordering::Relaxed);
+            return Err(full());
         }
-        taken.all += 1;
-        taken.shared += usize::from(!is_kept);
-        // Without an allocation for every handler that has one already.
-        if !taken.by_handler.contains_key(handler) {
-            taken.by_handler.insert(handler.to_owned(), OfHandler::default());
-        }
-        if let Some(of) = taken.by_handler.get_mut(handler) {
-            of.all += 1;
-            of.kept += usize::from(is_kept);
-        }
-        Ok(Place { taken: Arc::clone(&self.taken), handler: handler.to_owned(), kept: is_kept })
+        Ok(Place { _one: one, shared: Arc::clone(&self.shared), of, kept })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = lock(&self.taken);
-        taken.all -= 1;
-        taken.shared -= usize::from(!self.kept);
-        if let Some(of) = taken.by_handler.get_mut(&self.handler) {
-            of.all -= 1;
-            of.kept -= usize::from(self.kept);
-            if of.all == 0 {
-                taken.by_handler.remove(&self.handler);
-            }
+        let second = if self.kept { &self.of.kept } else { &*self.shared };
+        for counter in [second, &self.of.all] {
+            counter.fetch_sub(1, Ordering::Relaxed);
         }
     }
-}
-
-/// Nothing panics while it holds the lock, so a poisoned one counts right nevertheless.
-fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -149,8 +130,10 @@ mod tests {
             drop(taken);
             assert!(!places.are_full());
         }
-        let taken = lock(&places.taken);
-        assert_eq!((taken.all, taken.shared, taken.by_handler.len()), (0, 0, 0));
+        let of = places.by_handler.get("a", OfHandler::default);
+        for counter in [&*places.shared, &of.all, &of.kept] {
+            assert_eq!(counter.load(Ordering::Relaxed), 0);
+        }
     }
 
     /// More handlers than places: whoever comes first has them.

@@ -1,18 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::bound::{Bound, Taken};
 use crate::outcome::Refusal;
 
 /// How long a body may still take to arrive once the shutdown has begun.
 const TIME_AT_END: Duration = Duration::from_secs(1);
-/// Bytes that a permit stands for.
-const UNIT: usize = 1 << 10;
-
 /// How long a body may be, in bytes and in time, and how much of all bodies is held at once.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
@@ -27,15 +24,23 @@ pub struct BodyLimits {
 /// Reads bodies within their limits.
 pub(super) struct Bodies {
     limits: BodyLimits,
-    room: Arc<Semaphore>,
+    room: Arc<Bound>,
+}
+
+/// A whole body.
+pub(super) enum Whole {
+    /// In the one piece that it came in, which may lie beside other things.
+    Piece(Bytes),
+    /// Put together of several, and nobody else's.
+    Own(Vec<u8>),
 }
 
 /// The room that a body takes. It is free again when this is dropped.
-pub(super) struct Room(Option<OwnedSemaphorePermit>);
+pub(super) struct Room(Option<Taken>);
 
 impl Bodies {
     pub(super) fn new(limits: BodyLimits) -> Self {
-        Self { limits, room: Arc::new(Semaphore::new(limits.in_flight / UNIT)) }
+        Self { limits, room: Bound::new(limits.in_flight) }
     }
 
     /// Reads a body. One that announces too great a length, or more than there is room for, is refused before a byte of
@@ -46,12 +51,12 @@ impl Bodies {
         &self,
         body: Incoming,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<(Bytes, Room), Refusal> {
+    ) -> Result<(Whole, Room), Refusal> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.limits.bytes {
             return Err(Refusal::BodyTooLong(self.limits.bytes));
         }
-        if announced.div_ceil(UNIT) > self.room.available_permits() {
+        if announced > self.room.left() {
             return Err(Refusal::BodiesOverloaded(self.limits.in_flight));
         }
         let too_late = async {
@@ -67,8 +72,8 @@ impl Bodies {
         }
     }
 
-    async fn collect(&self, mut body: Incoming, announced: usize) -> Result<(Bytes, Room), Refusal> {
-        let (mut whole, mut room) = (BytesMut::new(), Room(None));
+    async fn collect(&self, mut body: Incoming, announced: usize) -> Result<(Whole, Room), Refusal> {
+        let (mut whole, mut room) = (Vec::new(), Room(None));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Refusal::BodyCut(error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };
@@ -79,24 +84,23 @@ impl Bodies {
             self.widen(&mut room, length)?;
             // Most bodies come in one piece, which needs no copy.
             if whole.is_empty() && body.is_end_stream() {
-                return Ok((data, room));
+                return Ok((Whole::Piece(data), room));
             }
             whole.reserve(announced.max(length) - whole.len());
             whole.extend_from_slice(&data);
         }
-        Ok((whole.freeze(), room))
+        Ok((Whole::Own(whole), room))
     }
 
     /// Makes the room fit so many bytes.
     fn widen(&self, room: &mut Room, bytes: usize) -> Result<(), Refusal> {
-        let taken = room.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(bytes.div_ceil(UNIT) - taken).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.room).try_acquire_many_owned(missing);
-        let more = more.map_err(|_| Refusal::BodiesOverloaded(self.limits.in_flight))?;
-        match &mut room.0 {
-            Some(permit) => permit.merge(more),
-            None => room.0 = Some(more),
-        }
-        Ok(())
+        let fits = match &mut room.0 {
+            Some(taken) => taken.grow(bytes),
+            none => {
+                *none = self.room.take(bytes);
+                none.is_some()
+            }
+        };
+        if fits { Ok(()) } else { Err(Refusal::BodiesOverloaded(self.limits.in_flight)) }
     }
 }

@@ -3,6 +3,7 @@
 mod body;
 mod receive;
 mod respond;
+mod to_the_end;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -10,24 +11,25 @@ use std::time::{Instant, SystemTime};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use tracing::field::Empty;
-use uuid::Uuid;
 
 pub use body::BodyLimits;
 pub use receive::Trust;
 pub use respond::{CODE_HEADER, HANDLER_HEADER, Response};
 
 use body::Bodies;
-use receive::Taken;
+use receive::{NotTaken, Taken};
+use to_the_end::ToTheEnd;
 
 use crate::auth::Authenticator;
+use crate::bound::Bound;
 use crate::dispatch::{Dispatched, Dispatcher};
-use crate::metrics::Metrics;
+use crate::metrics::{InFlight, Metrics};
 use crate::outcome::Refusal;
-use crate::telemetry::TraceContext;
+use crate::telemetry::{self, TraceContext};
 
 /// Where deliveries go.
 const EVENTS: &str = "/events";
@@ -44,7 +46,7 @@ pub struct Ingress {
     trust: Trust,
     bodies: Bodies,
     /// Requests that are on their way to a verified event.
-    receiving: Arc<Semaphore>,
+    receiving: Arc<Bound>,
     max_receiving: usize,
     dispatcher: Arc<Dispatcher>,
     stage: watch::Sender<Stage>,
@@ -81,7 +83,7 @@ impl Ingress {
             auth,
             trust,
             bodies: Bodies::new(body),
-            receiving: Arc::new(Semaphore::new(max_receiving)),
+            receiving: Bound::new(max_receiving),
             max_receiving,
             dispatcher,
             stage: watch::Sender::new(Stage::Starting),
@@ -124,20 +126,16 @@ impl Ingress {
         let start = Instant::now();
         let in_flight = self.metrics.begin();
         let trace = TraceContext::from_headers(request.headers());
-        let span = delivery_span(trace.as_ref());
-        // The id that names this delivery until its envelope does, and for good where it doesn't.
-        let fallback_id = format!("local-{}", Uuid::now_v7());
-        let taken = self.receive(request, trace, &fallback_id).instrument(span.clone()).await;
+        let taken = self.receive(request, trace.as_ref()).await;
+        let span = delivery_span(&taken, trace.as_ref());
         let message_id = match &taken {
             Ok(taken) => taken.arrival.received.delivery.message_id.clone(),
             Err(not_taken) => not_taken.message_id.clone(),
         };
-        span.record("message_id", &message_id);
-        // A task of its own, since this one ends with the connection.
         let (ingress, id) = (Arc::clone(&self), message_id.clone());
         let run = async move {
             let dispatched = match taken {
-                Ok(Taken { arrival, entry, room }) => {
+                Ok(Taken { arrival, entry, room, .. }) => {
                     let _room = room;
                     ingress.dispatcher.dispatch(arrival, entry).await
                 }
@@ -146,22 +144,25 @@ impl Ingress {
                     ingress.dispatcher.refuse(not_taken.refused).await
                 }
             };
-            drop(in_flight);
-            ingress.end(&dispatched, &id, start)
+            ingress.end(&dispatched, &id, start, in_flight)
         };
-        self.runs.spawn(run.instrument(span.clone())).await.unwrap_or_else(|error| {
+        let run = ToTheEnd::new(self.runs.track_future(run.instrument(span.clone())));
+        run.await.unwrap_or_else(|panic| {
             // A panic of the host's own is this event's outcome, and nobody else's.
-            let failed: Dispatched = Refusal::Host(error.to_string()).into();
-            span.in_scope(|| self.end(&failed, &message_id, start))
+            let failed: Dispatched = Refusal::Host(panic).into();
+            span.in_scope(|| self.end(&failed, &message_id, start, self.metrics.begin()))
         })
     }
 
     /// Says what became of a delivery: to the log, to who counts, and to who sent it.
-    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant) -> Response {
+    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant, in_flight: InFlight) -> Response {
         let answer = dispatched.outcome.answer();
         let handler = dispatched.handler.as_ref().map(|handler| handler.name.as_str());
         self.metrics.answered(&answer, handler);
         respond::log(&dispatched.outcome, &answer, start.elapsed());
+        if in_flight.was_last() {
+            telemetry::flush();
+        }
         respond::delivery(dispatched, answer, message_id)
     }
 
@@ -179,26 +180,29 @@ fn is_cloud_event(headers: &hyper::HeaderMap) -> bool {
 }
 
 /// The span around a delivery: its fields are on every log line of it, a guest's own lines included.
-fn delivery_span(trace: Option<&TraceContext>) -> tracing::Span {
-    let span = tracing::info_span!(
+fn delivery_span(taken: &Result<Taken, Box<NotTaken>>, trace: Option<&TraceContext>) -> tracing::Span {
+    let (received, not_taken) = match taken {
+        Ok(taken) => (Some(&*taken.arrival.received), None),
+        Err(not_taken) => (None, Some(not_taken)),
+    };
+    let message_id = received.map(|received| &*received.delivery.message_id);
+    let sender = match taken {
+        Ok(taken) => taken.email.as_deref(),
+        Err(not_taken) => not_taken.email.as_deref(),
+    };
+    tracing::info_span!(
         "delivery",
-        message_id = Empty,
-        event_id = Empty,
-        event_type = Empty,
-        attempt = Empty,
-        form = Empty,
-        sender = Empty,
+        message_id = message_id.or(not_taken.map(|not_taken| &*not_taken.message_id)),
+        event_id = received.map(|received| &*received.event.id),
+        event_type = received.map(|received| &*received.event.event_type),
+        attempt = received.and_then(|received| received.delivery.attempt),
+        form = received.map(|received| display(received.delivery.form)),
+        sender,
         handler = Empty,
         artifact = Empty,
         run_us = Empty,
-        trace_id = Empty,
-        span_id = Empty,
-        trace_sampled = Empty,
-    );
-    if let Some(trace) = trace {
-        span.record("trace_id", &trace.trace_id);
-        span.record("span_id", &trace.span_id);
-        span.record("trace_sampled", trace.sampled);
-    }
-    span
+        trace_id = trace.map(|trace| &*trace.trace_id),
+        span_id = trace.map(|trace| &*trace.span_id),
+        trace_sampled = trace.map(|trace| trace.sampled),
+    )
 }

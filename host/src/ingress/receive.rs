@@ -1,12 +1,14 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hyper::Request;
 use hyper::body::Incoming;
-use tidemill_events::{Delivery, Envelope, Message, Received, Sender, Unverified, Verified, Verifier, VerifyError};
+use hyper::{HeaderMap, Request};
+use tidemill_events::{Envelope, NotReceived, Received, Sender, Verified, Verifier, VerifyError};
+use uuid::Uuid;
 
 use super::Ingress;
-use super::body::Room;
+use super::body::{Room, Whole};
 use crate::auth;
 use crate::dispatch::{Arrival, Entry, Refused};
 use crate::keys::Keys;
@@ -27,12 +29,16 @@ pub(super) struct Taken {
     pub(super) entry: Entry,
     /// What it holds in memory is counted until its end.
     pub(super) room: Room,
+    /// Who sent it, where that was proved.
+    pub(super) email: Option<String>,
 }
 
 /// A request that is not taken, and the id that names it.
 pub(super) struct NotTaken {
     pub(super) message_id: String,
     pub(super) refused: Refused,
+    /// Who sent it, where that was proved.
+    pub(super) email: Option<String>,
     /// What it holds is counted until its end too: it may yet be stored.
     pub(super) held: Option<(Entry, Room)>,
 }
@@ -42,84 +48,83 @@ impl Ingress {
     pub(super) async fn receive(
         &self,
         request: Request<Incoming>,
-        trace: Option<TraceContext>,
-        fallback_id: &str,
+        trace: Option<&TraceContext>,
     ) -> Result<Taken, Box<NotTaken>> {
-        let not_taken = |refusal, sender, parcel: Option<(Message, Delivery)>| {
-            let id = parcel.as_ref().map(|(_, delivery)| delivery.message_id.clone());
-            let message_id = id.unwrap_or_else(|| fallback_id.to_owned());
-            Box::new(NotTaken { message_id, refused: Refused { refusal, sender, parcel }, held: None })
-        };
-        let nameless = |refusal| not_taken(refusal, Sender::Stranger, None);
         let now = (self.clock)();
-        let sender = match self.auth.authenticate(request.headers(), now).await {
-            Ok(auth::Sender::Anybody) => Sender::Stranger,
-            Ok(auth::Sender::Vouched { email }) => {
-                tracing::Span::current().record("sender", email);
-                Sender::Vouched
-            }
-            Err(error) => return Err(nameless(error.into())),
+        let (sender, email) = match self.auth.authenticate(request.headers(), now).await {
+            Ok(auth::Sender::Anybody) => (Sender::Stranger, None),
+            Ok(auth::Sender::Vouched { email }) => (Sender::Vouched, Some(email)),
+            Err(error) => return Err(NotTaken::nameless(error.into(), None)),
         };
+        let nameless = |refusal| NotTaken::nameless(refusal, email.clone());
         let entry = self.admit().map_err(nameless)?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body, self.shutdown()).await.map_err(nameless)?;
-        let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let named = |mut envelope: Envelope| {
-            if envelope.delivery.message_id.is_empty() {
-                fallback_id.clone_into(&mut envelope.delivery.message_id);
+        // What came in one piece is still held by the connection's buffer, and is not used again.
+        let piece;
+        let body = match body {
+            Whole::Own(bytes) => Cow::Owned(bytes),
+            Whole::Piece(bytes) => {
+                piece = bytes;
+                Cow::Borrowed(&*piece)
             }
-            envelope
         };
-        let verified = match Envelope::from_request(headers(), &body) {
-            Ok(envelope) => {
-                drop(body);
-                let verified = self.trust.verify(named(envelope), sender, now).await;
-                verified.map_err(|unverified| (unverified.reason.into(), unverified.envelope))
+        match self.trust.receive(&head.headers, body, sender, now).await {
+            Ok(received) => {
+                let arrival = Arrival { received, sender, trace: trace.cloned() };
+                Ok(Taken { arrival, entry, room, email })
             }
-            Err(error) => Err((error.into(), named(Envelope::salvage(headers(), &body)))),
-        };
-        let received = match verified {
-            Ok(received) => received,
             Err((refusal, Envelope { message, delivery })) => {
-                let mut not_taken = not_taken(refusal, sender, Some((message, delivery)));
-                not_taken.held = Some((entry, room));
-                return Err(not_taken);
+                let message_id = delivery.message_id.clone();
+                let refused = Refused { refusal, sender, parcel: Some((message, delivery)) };
+                Err(Box::new(NotTaken { message_id, refused, email, held: Some((entry, room)) }))
             }
-        };
-        let span = tracing::Span::current();
-        span.record("event_id", &received.event.id);
-        span.record("event_type", &received.event.event_type);
-        span.record("attempt", received.delivery.attempt);
-        span.record("form", tracing::field::display(received.delivery.form));
-        Ok(Taken { arrival: Arrival { received, sender, trace }, entry, room })
+        }
     }
 
     /// Lets a request in, or refuses it before its body is read.
     fn admit(&self) -> Result<Entry, Refusal> {
         self.dispatcher.admit()?;
-        Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| Refusal::Overloaded(self.max_receiving))
+        self.receiving.take(1).ok_or(Refusal::Overloaded(self.max_receiving))
     }
 }
 
+impl NotTaken {
+    /// A request of which not even an envelope was read.
+    fn nameless(refusal: Refusal, email: Option<String>) -> Box<Self> {
+        let refused = Refused { refusal, sender: Sender::Stranger, parcel: None };
+        Box::new(Self { message_id: local_id(), refused, email, held: None })
+    }
+}
+
+fn local_id() -> String {
+    format!("local-{}", Uuid::now_v7())
+}
+
 impl Trust {
-    /// Verifies an envelope; where it is signed with no key of the ring, also with keys that have come since.
-    async fn verify(
+    /// Makes a verified event of a request; where it is signed with no key of the ring, also with keys that have come since.
+    async fn receive(
         &self,
-        envelope: Envelope,
+        headers: &HeaderMap,
+        body: Cow<'_, [u8]>,
         sender: Sender,
         now: SystemTime,
-    ) -> Result<Verified<Received>, Box<Unverified>> {
+    ) -> Result<Verified<Received>, (Refusal, Envelope)> {
         let ring = self.keys.ring();
-        let unverified = match self.verifier.verify(&ring, envelope, sender, now) {
+        let texts = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let unverified = match self.verifier.receive(&ring, texts, body, sender, now, local_id) {
             Ok(received) => return Ok(received),
-            Err(unverified) => unverified,
+            Err(NotReceived::NoEnvelope { error, salvaged }) => return Err((error.into(), salvaged)),
+            Err(NotReceived::Unverified(unverified)) => unverified,
         };
-        match unverified.reason {
-            VerifyError::UnknownKey(_) | VerifyError::InvalidSignature => match self.keys.newer_than(&ring).await {
-                Some(ring) => self.verifier.verify(&ring, unverified.envelope, sender, now),
-                None => Err(unverified),
-            },
-            _ => Err(unverified),
-        }
+        let newer = match unverified.reason {
+            VerifyError::UnknownKey(_) | VerifyError::InvalidSignature => self.keys.newer_than(&ring).await,
+            _ => None,
+        };
+        let verified = match newer {
+            Some(ring) => self.verifier.verify(&ring, unverified.envelope, sender, now),
+            None => Err(unverified),
+        };
+        verified.map_err(|unverified| (unverified.reason.into(), unverified.envelope))
     }
 }

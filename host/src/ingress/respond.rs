@@ -30,13 +30,16 @@ pub(super) fn delivery(dispatched: &Dispatched, answer: Answer, message_id: &str
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(handler) = &dispatched.handler {
-        set(&mut response, HANDLER_HEADER, &format!("{}@{}", handler.name, handler.digest));
+        // A name or digest is always fit for a header.
+        if let Ok(value) = HeaderValue::from_maybe_shared(handler.address().clone()) {
+            response.headers_mut().insert(HANDLER_HEADER, value);
+        }
     }
-    set(&mut response, CODE_HEADER, answer.code);
+    response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(answer.code));
     if let Some(after) = answer.retry_after {
         // The header has whole seconds; less than was wished would be too early.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        set(&mut response, RETRY_AFTER, &seconds.to_string());
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -45,10 +48,12 @@ pub(super) fn delivery(dispatched: &Dispatched, answer: Answer, message_id: &str
 pub(super) fn log(ended: &Outcome, answer: &Answer, elapsed: Duration) {
     let Answer { status, outcome, code, reason, .. } = answer;
     let status = status.as_u16();
-    let latency = format!("{:.6}s", elapsed.as_secs_f64());
+    // Cloud Logging reads a duration as seconds with a unit.
+    let (seconds, micros) = (elapsed.as_secs(), elapsed.subsec_micros());
+    let latency = format_args!("{seconds}.{micros:06}s");
     macro_rules! line {
         ($level:ident, $($message:tt)+) => {
-            tracing::$level!(outcome, code, http_request.status = status, http_request.latency = latency, $($message)+)
+            tracing::$level!(outcome, code, http_request.status = status, http_request.latency = %latency, $($message)+)
         };
     }
     match ended {
@@ -70,7 +75,7 @@ pub(super) fn refused(refusal: Refusal, allow: Option<&'static str>) -> Response
     let answer = Outcome::Refused(refusal).answer();
     tracing::warn!(code = answer.code, http_request.status = answer.status.as_u16(), "refused: {}", answer.reason);
     let mut response = with_body(&answer, "");
-    set(&mut response, CODE_HEADER, answer.code);
+    response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(answer.code));
     if let Some(allow) = allow {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -100,11 +105,4 @@ fn with_body(answer: &Answer, message_id: &str) -> Response {
     *response.status_mut() = answer.status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Sets a header of the host's own making; a name or digest is always fit for one.
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }

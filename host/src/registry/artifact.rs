@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::snapshot::Label;
 use super::{Digest, Handler, Manifest, ManifestError};
 use crate::artifact::Artifact;
 use crate::config::{HandlerValueError, Offers, Terms};
@@ -51,8 +52,8 @@ impl Handler {
         for warning in warnings {
             tracing::warn!(handler = name, "{warning}");
         }
-        let manifest = text.into();
-        Ok(Arc::new(Self { name, digest, events, entitled, deadline, grant, component, manifest }))
+        let (label, manifest) = (Label::new(&name, digest), text.into());
+        Ok(Arc::new(Self { name, digest, events, entitled, deadline, grant, component, manifest, label }))
     }
 
     /// The same handler with the values that its configuration has now; `None` where they are what they were. It reads
@@ -68,8 +69,8 @@ impl Handler {
             return Ok(None);
         }
         let component = runtime.regrant(&self.component, &self.grant, &grant);
-        let (digest, manifest) = (self.digest, Arc::clone(&self.manifest));
-        Ok(Some(Self { name, digest, events, entitled, deadline, grant, component, manifest }))
+        let (digest, manifest, label) = (self.digest, Arc::clone(&self.manifest), self.label.clone());
+        Ok(Some(Self { name, digest, events, entitled, deadline, grant, component, manifest, label }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which handler serves which event type, now: one immutable snapshot, replaced whole.
 
 mod artifact;
+mod due;
 mod folder;
 mod follower;
 mod install;
@@ -16,13 +17,14 @@ mod values;
 mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 pub use crate::artifact::{Artifact, Digest};
 pub use artifact::ArtifactError;
+use due::Due;
 pub use install::install;
 pub use load::Loader;
 pub use manifest::{Manifest, ManifestError};
@@ -40,8 +42,8 @@ pub struct Registry {
     verdicts: Mutex<Vec<Verdict>>,
     /// Told whenever there is something to do before the next look at what should be live.
     stirred: Notify,
-    /// When what should be live was last looked at, and after how long without a look that is to be done at once.
-    looked: Mutex<Option<(Instant, Duration)>>,
+    /// When what should be live is to be looked at, at the latest.
+    due: Due,
 }
 
 impl Registry {
@@ -49,6 +51,14 @@ impl Registry {
     #[must_use]
     pub fn route(&self, event_type: &str) -> Option<Arc<Handler>> {
         self.live.load().route(event_type).cloned()
+    }
+
+    /// Who is to handle an event of this type and id, in its first attempt, at this moment; and how many handlers there are.
+    #[must_use]
+    pub fn pick(&self, event_type: &str, event_id: &str) -> (Option<Picked>, usize) {
+        // What is live is only looked at: to hold it, as `snapshot` does, would have all processors write to one place.
+        let live = self.live.load();
+        (live.pick(event_type, event_id), live.handlers().len())
     }
 
     /// What is live at this moment.
@@ -60,22 +70,19 @@ impl Registry {
     /// Sees to it, where an event is there, that what should be live is looked at soon if it wasn't for long: where the
     /// processor stops between requests, a timer comes late. The event itself doesn't wait for it.
     pub fn arrive(&self) {
-        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.is_some_and(|(at, stale_after)| at.elapsed() > stale_after) {
+        if self.due.is_over() {
             self.stirred.notify_one();
         }
     }
 
     /// From now on a look is due after so long without one.
     fn stale_after(&self, time: Duration) {
-        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), time));
+        self.due.after_each(time);
     }
 
     /// Notes a look.
     fn looked(&self) {
-        if let Some((at, _)) = &mut *self.looked.lock().unwrap_or_else(PoisonError::into_inner) {
-            *at = Instant::now();
-        }
+        self.due.begin();
     }
 
     /// Waits until there is something to do before the next look.

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Digest;
 use super::trial::{Side, Trial};
 use crate::runtime::{Component, Grant};
@@ -25,6 +27,35 @@ pub struct Handler {
     pub component: Component,
     /// Its manifest's text, to be judged again when values change.
     pub(super) manifest: Arc<str>,
+    /// What every event of it is told to be handled by, put into words once.
+    pub(super) label: Label,
+}
+
+/// A handler's name and digest as texts.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
+    address: Bytes,
+    artifact: String,
+}
+
+impl Label {
+    pub(super) fn new(name: &str, digest: Digest) -> Self {
+        Self { address: format!("{name}@{digest}").into(), artifact: digest.to_string() }
+    }
+}
+
+impl Handler {
+    /// Its name and the digest of its artifact, `NAME@sha256:HEX`.
+    #[must_use]
+    pub fn address(&self) -> &Bytes {
+        &self.label.address
+    }
+
+    /// The digest of its artifact, `sha256:HEX`.
+    #[must_use]
+    pub fn artifact(&self) -> &str {
+        &self.label.artifact
+    }
 }
 
 /// A set of handlers and the routes to them. It never changes.
@@ -43,7 +74,8 @@ pub struct Picked {
     pub handler: Arc<Handler>,
     /// Where two of its artifacts are compared: the trial, and which of them this is.
     pub trial: Option<(Arc<Trial>, Side)>,
-    stable: Arc<Handler>,
+    /// The stable one where this is a canary.
+    stable: Option<Arc<Handler>>,
 }
 
 impl Picked {
@@ -54,7 +86,7 @@ impl Picked {
         let of = |handler: &Handler| {
             handler.deadline + if handler.grant.publish.is_empty() { Duration::ZERO } else { afterwards }
         };
-        of(&self.handler).max(of(&self.stable))
+        of(&self.handler).max(self.stable.as_deref().map_or(Duration::ZERO, of))
     }
 
     /// The same for an attempt that is not the first: what a canary may have failed at goes to what is stable.
@@ -62,7 +94,8 @@ impl Picked {
     pub fn at_attempt(self, attempt: Option<u32>) -> Self {
         match self.trial {
             Some((trial, Side::Canary)) if attempt.is_some_and(|attempt| attempt > 1) => {
-                Self { handler: Arc::clone(&self.stable), trial: Some((trial, Side::Stable)), stable: self.stable }
+                let handler = self.stable.unwrap_or(self.handler);
+                Self { handler, trial: Some((trial, Side::Stable)), stable: None }
             }
             _ => self,
         }
@@ -134,16 +167,16 @@ impl Snapshot {
     pub fn pick(&self, event_type: &str, event_id: &str) -> Option<Picked> {
         let stable = Arc::clone(self.route(event_type)?);
         let Some(trial) = self.trials.get(&stable.name).filter(|trial| !trial.dropped()) else {
-            return Some(Picked { handler: Arc::clone(&stable), trial: None, stable });
+            return Some(Picked { handler: stable, trial: None, stable: None });
         };
         // What the canary doesn't serve says nothing about it.
         if !trial.canary.events.iter().any(|served| served == event_type) {
-            return Some(Picked { handler: Arc::clone(&stable), trial: None, stable });
+            return Some(Picked { handler: stable, trial: None, stable: None });
         }
-        let (handler, side) = if trial.chooses(event_id) {
-            (Arc::clone(&trial.canary), Side::Canary)
+        let (handler, side, stable) = if trial.chooses(event_id) {
+            (Arc::clone(&trial.canary), Side::Canary, Some(stable))
         } else {
-            (Arc::clone(&stable), Side::Stable)
+            (stable, Side::Stable, None)
         };
         Some(Picked { handler, trial: Some((Arc::clone(trial), side)), stable })
     }

@@ -1,0 +1,77 @@
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+
+/// A future that ends whether somebody waits for it or not: where who waits is gone, a task of its own goes on with it.
+///
+/// It is run by who waits, since a task for each would cost more than most handlers take. A panic is its end too, and its
+/// output then the panic's message.
+pub(super) struct ToTheEnd<T: 'static>(Option<Pin<Box<dyn Future<Output = Result<T, String>> + Send>>>);
+
+impl<T: Send + 'static> ToTheEnd<T> {
+    pub(super) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        // What a panic leaves half changed is this future's alone, or sound in any case: it is dropped.
+        let future = AssertUnwindSafe(future).catch_unwind().map(|ended| {
+            ended.map_err(|panic| {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                format!("it panicked: {}", text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message"))
+            })
+        });
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<T> Future for ToTheEnd<T> {
+    type Output = Result<T, String>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.0 else { return Poll::Pending };
+        let polled = future.as_mut().poll(context);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<T> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and everything with it.
+        if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(async move { drop(future.await) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_ends_though_nobody_waits() {
+        let (go, gone) = oneshot::channel();
+        let (say, said) = oneshot::channel();
+        let mut begun = ToTheEnd::new(async move {
+            gone.await.unwrap();
+            say.send("the end").unwrap();
+        });
+        assert!((&mut begun).now_or_never().is_none());
+        drop(begun);
+        // Nor need it ever have been begun.
+        let (say_too, said_too) = oneshot::channel();
+        drop(ToTheEnd::new(async move { say_too.send("the other end").unwrap() }));
+        go.send(()).unwrap();
+        assert_eq!((said.await, said_too.await), (Ok("the end"), Ok("the other end")));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_end() {
+        let ended = ToTheEnd::new(async { panic!("at the {}", "disco") }).await;
+        assert_eq!(ended, Err::<(), _>("it panicked: at the disco".to_owned()));
+    }
+}
