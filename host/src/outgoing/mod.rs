@@ -19,7 +19,6 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
@@ -34,6 +33,7 @@ pub use stream::Counted;
 pub use tls::read_roots;
 
 use guard::Guard;
+use tls::Tls;
 
 /// What holds for the requests of all handlers.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Default for OutgoingConfig {
 #[derive(Clone)]
 pub struct Outgoing {
     guard: Guard,
-    tls: Arc<ClientConfig>,
+    tls: Arc<Tls>,
     limits: OutgoingLimits,
     open: Arc<Semaphore>,
 }
@@ -87,7 +87,7 @@ pub struct OutgoingLimits {
 }
 
 impl Outgoing {
-    /// A way out, whose names `resolver` looks up. It reads the system's root certificates.
+    /// A way out, whose names `resolver` looks up. The system's root certificates are read when the first connector is made.
     ///
     /// # Errors
     /// Where TLS can't be set up.
@@ -95,7 +95,7 @@ impl Outgoing {
         let OutgoingConfig { connect_timeout, timeout, max_body, .. } = *config;
         Ok(Self {
             guard: Guard::new(resolver, &config.allow_private),
-            tls: Arc::new(tls::client_config(&config.roots)?),
+            tls: Arc::new(Tls::new(config.roots.clone())?),
             limits: OutgoingLimits { connect_timeout, timeout, max_body },
             open: Arc::new(Semaphore::new(config.max_open)),
         })
@@ -104,7 +104,7 @@ impl Outgoing {
     /// A connector for one handler, which shares neither connections nor TLS sessions with another's.
     #[must_use]
     pub fn connector(&self) -> Connector {
-        Connector::new(self.guard.clone(), tls::for_one_handler(&self.tls), self.limits.connect_timeout)
+        Connector::new(self.guard.clone(), self.tls.for_one_handler(), self.limits.connect_timeout)
     }
 
     /// What bounds each request.
