@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::task::AbortOnDropHandle;
@@ -35,6 +36,7 @@ pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, Str
             return ExitCode::FAILURE;
         }
     };
+    open_as_many_files_as_allowed();
     let served = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
     let served = served.and_then(|runtime| {
         let served = runtime.block_on(run(&config));
@@ -54,6 +56,17 @@ pub fn main(flags: &ArgMatches, variables: impl IntoIterator<Item = (String, Str
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Raises the soft limit of open files to the hard one: each connection takes one, and so does each handler whose memory
+/// begins with data. The soft limit is often 1,024, for the sake of programs that can't count further.
+fn open_as_many_files_as_allowed() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(
+            "the limit of open files can't be raised, so many handlers and connections may not fit: {error}"
+        );
     }
 }
 
