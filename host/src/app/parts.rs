@@ -102,7 +102,10 @@ pub(super) fn tell_allocation(allocation: Allocation) {
             "instances come from a pool; this kernel has no PAGEMAP_SCAN (Linux 6.7 and later), so each event costs about twice as much"
         ),
         Allocation::OnDemand => tracing::warn!(
-            "there is not enough address space for an instance pool, so each instance is mapped by itself and events cost about five times as much: lower `max-in-flight`, or raise the limit (ulimit -v)"
+            "no instance pool can be reserved here, so each instance is mapped by itself and events cost about five times as much: lower `max-in-flight`, which a pool has a slot for each of"
+        ),
+        Allocation::OnDemandInLittleSpace => tracing::warn!(
+            "there is not enough address space for an instance pool, so each instance is mapped by itself, in as little as it can be: events cost about five times as much, and code that was compiled ahead of time on other hosts doesn't fit; raise the limit (ulimit -v), or lower `max-in-flight`"
         ),
     }
 }

@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine};
 
-use super::http::{self, Reach};
-use super::key_value::{self, Kept};
-use super::state::GuestState;
-use super::{Code, Component, Grant, LoadError, MAX_TABLE_ENTRIES, StandIn, interface, native, publishing};
+use super::http::Reach;
+use super::key_value::Kept;
+use super::linkers::Linkers;
+use super::{Allocation, Code, Component, Grant, LoadError, StandIn, native};
 use crate::key_value::KeyValue;
 use crate::outgoing::Outgoing;
 use crate::trust::{EngineId, EngineIdError};
@@ -19,17 +18,6 @@ use crate::trust::{EngineId, EngineIdError};
 /// thread and goes on in its turn; shorter ones never notice.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Pages that a slot keeps for its next instance instead of giving them back: most guests touch less.
-/// Clearing them is cheap only where the kernel says which were written (`PAGEMAP_SCAN`), so the two go together.
-const MEMORY_KEPT: usize = 2 << 20;
-const TABLES_KEPT: usize = 64 << 10;
-
-/// Core instances of one component: its module, an adapter and a shim; an interpreter's libraries are many more.
-pub(super) const CORE_INSTANCES: u32 = 64;
-/// Memories of one component. Nearly all have one.
-pub(super) const MEMORIES: u32 = 2;
-/// Tables of one component.
-pub(super) const TABLES: u32 = 8;
 /// The stack of each guest, in bytes. It is the engine's: compiled code knows where it ends.
 pub(super) const STACK: usize = 512 << 10;
 
@@ -44,17 +32,6 @@ pub struct RuntimeConfig {
     pub outgoing: Outgoing,
 }
 
-/// Where instances get their memory, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allocation {
-    /// Slots reserved once, written pages found by the kernel and cleared.
-    PoolWithPagemapScan,
-    /// Slots reserved once, given back to the kernel after each event.
-    Pool,
-    /// Memory mapped for each instance: about five times slower, for where address space is short.
-    OnDemand,
-}
-
 /// The engine could not be set up at all.
 #[derive(Debug, thiserror::Error)]
 #[error("the WebAssembly engine could not be set up: {0:#}")]
@@ -64,8 +41,7 @@ pub struct RuntimeError(#[source] wasmtime::Error);
 #[derive(Clone)]
 pub struct Runtime {
     engine: Engine,
-    /// What every guest may import.
-    linker: Arc<Linker<GuestState>>,
+    linkers: Linkers,
     outgoing: Outgoing,
     key_value: Option<Arc<dyn KeyValue>>,
     publishes: bool,
@@ -81,20 +57,24 @@ impl Runtime {
     /// # Errors
     /// Where not even the plainest configuration works.
     pub fn new(config: &RuntimeConfig) -> Result<Self, RuntimeError> {
-        let with = |allocation| {
-            let (settings, target) = engine_config(config, allocation)?;
-            Ok::<_, wasmtime::Error>((Engine::new(&settings)?, target, allocation))
-        };
-        let (engine, target, allocation) = with(Allocation::PoolWithPagemapScan)
-            .or_else(|_| with(Allocation::Pool))
-            .or_else(|_| with(Allocation::OnDemand))
-            .map_err(RuntimeError)?;
-        let linker = plain_linker(&engine).map_err(RuntimeError)?;
+        Self::with_allocation(config, Allocation::PoolWithPagemapScan)
+            .or_else(|_| Self::with_allocation(config, Allocation::Pool))
+            .or_else(|_| Self::with_allocation(config, Allocation::without_pool()))
+    }
+
+    /// Sets up the engine with this allocation and no other.
+    ///
+    /// # Errors
+    /// Where this machine doesn't allow it.
+    pub fn with_allocation(config: &RuntimeConfig, allocation: Allocation) -> Result<Self, RuntimeError> {
+        let (settings, target) = engine_config(config, allocation).map_err(RuntimeError)?;
+        let engine = Engine::new(&settings).map_err(RuntimeError)?;
+        let linkers = Linkers::new(&engine).map_err(RuntimeError)?;
         let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
         Ok(Self {
             id: id(&engine, target).map_err(|error| RuntimeError(wasmtime::Error::new(error)))?,
             engine,
-            linker: Arc::new(linker),
+            linkers,
             outgoing: config.outgoing.clone(),
             key_value: None,
             publishes: false,
@@ -155,7 +135,7 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`].
     pub(crate) fn load_code(&self, code: Code<'_>, grant: &Grant) -> Result<Component, LoadError> {
-        let linker = self.linker_for(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
+        let linker = self.linkers.for_grant(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
         let component = Component::load(&self.engine, &self.ticker, &linker, code, grant)?;
         let reach = self.reach(grant);
         let spaces = &grant.key_value;
@@ -191,31 +171,6 @@ impl Runtime {
     fn reach(&self, grant: &Grant) -> Option<Arc<Reach>> {
         (!grant.http.is_empty()).then(|| Arc::new(Reach::new(&self.outgoing, grant.http.clone())))
     }
-
-    /// What a guest may import. A capability that was not granted isn't there to be called. It is made anew for each guest,
-    /// which takes next to nothing of the time that its code takes to compile.
-    fn linker_for(&self, grant: &Grant) -> wasmtime::Result<Linker<GuestState>> {
-        let mut linker = Linker::clone(&self.linker);
-        if !grant.http.is_empty() {
-            http::add_to_linker(&mut linker)?;
-        }
-        if !grant.key_value.is_empty() {
-            key_value::add_to_linker(&mut linker)?;
-        }
-        if !grant.publish.is_empty() {
-            publishing::add_to_linker(&mut linker)?;
-        }
-        Ok(linker)
-    }
-}
-
-/// What every guest may import.
-fn plain_linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, GuestState::config)?;
-    interface::logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    Ok(linker)
 }
 
 /// The engine's settings, and the name of the target that it compiles for.
@@ -226,19 +181,10 @@ fn engine_config(config: &RuntimeConfig, allocation: Allocation) -> wasmtime::Re
     engine.max_wasm_stack(STACK);
     // WASI 0.3 is not promised stable in this line of wasmtime, and its bookkeeping costs a third of an event.
     engine.concurrency_support(false);
-    match allocation {
-        Allocation::PoolWithPagemapScan => {
-            let mut pool = pool_config(config);
-            pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(MEMORY_KEPT).table_keep_resident(TABLES_KEPT);
-            engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        }
-        Allocation::Pool => {
-            engine.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(config)));
-        }
-        Allocation::OnDemand => {
-            engine.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-        }
-    }
+    // Where an instruction came from in the component, and how unwinders other than the engine's own find their way: running
+    // a guest and naming the functions of a trap take neither, and together they are a seventh of its code in memory.
+    engine.generate_address_map(false).native_unwind_info(false);
+    allocation.configure(&mut engine, config);
     Ok((engine, target))
 }
 
@@ -259,24 +205,6 @@ fn id(engine: &Engine, target: &str) -> Result<EngineId, EngineIdError> {
     let mut hasher = Sha(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{}-{:016x}", target.replace('_', "-"), hasher.finish()).parse()
-}
-
-fn pool_config(config: &RuntimeConfig) -> PoolingAllocationConfig {
-    // One more than are asked for, so that a new version can be tried while all the others are taken.
-    let count = config.max_instances.saturating_add(1);
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(count)
-        // So many for each, and for all together: what one component may have, each of them can have at once.
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .total_core_instances(count.saturating_mul(CORE_INSTANCES))
-        .max_memories_per_component(MEMORIES)
-        .total_memories(count.saturating_mul(MEMORIES))
-        .max_tables_per_component(TABLES)
-        .total_tables(count.saturating_mul(TABLES))
-        .table_elements(MAX_TABLE_ENTRIES)
-        .total_stacks(count)
-        .max_memory_size(config.max_memory);
-    pool
 }
 
 /// Moves the engine's epoch on, so that guests yield. It ends with the last runtime and the last component that hold it.

@@ -97,15 +97,15 @@ impl ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        super::engine::CORE_INSTANCES as usize
+        super::allocation::CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        super::engine::TABLES as usize
+        super::allocation::TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        super::engine::MEMORIES as usize
+        super::allocation::MEMORIES as usize
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It knows handlers as bytes and a [`Grant`]; it doesn't know where either came from, nor who asked over what network.
 
+mod allocation;
 mod component;
 mod configuration;
 mod cpu;
@@ -12,6 +13,7 @@ mod interface;
 mod invoke;
 mod key_value;
 mod limits;
+mod linkers;
 mod meter;
 mod native;
 mod output;
@@ -19,10 +21,11 @@ mod publishing;
 mod state;
 mod surroundings;
 
+pub use allocation::Allocation;
 pub(crate) use component::Code;
 pub use component::{Component, LoadError};
 pub use configuration::{ConfigValue, Configuration};
-pub use engine::{Allocation, Runtime, RuntimeConfig, RuntimeError};
+pub use engine::{Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
 pub use http::StandIn;
 pub use interface::Interface;

@@ -9,7 +9,7 @@ use tidemill_host::artifact::Artifact;
 use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::registry::Loader;
-use tidemill_host::runtime::{Runtime, RuntimeConfig};
+use tidemill_host::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use tidemill_host::trust::{EngineId, Envelope, SecretKey, Statement, Trust};
 use tidemill_test_artifacts::EMPTY;
 
@@ -17,34 +17,42 @@ use crate::common::{TestHost, wasm};
 use crate::signed::{key, trusting};
 use crate::stand::{Stand, numbered, served_by};
 
-const ONE: &str = "events = [\"one\"]\n";
+pub(crate) const ONE: &str = "events = [\"one\"]\n";
 
 /// What an engine makes of an artifact, sized otherwise than the hosts'.
 fn compiled(artifact: &Artifact) -> (EngineId, Vec<u8>) {
-    let Loader { runtime, terms, .. } = loader();
+    compiled_by(loader(), artifact)
+}
+
+pub(crate) fn compiled_by(loader: Loader, artifact: &Artifact) -> (EngineId, Vec<u8>) {
+    let Loader { runtime, terms, .. } = loader;
     let handler = tokio::task::block_in_place(|| artifact.load(&runtime, "one", &terms)).unwrap();
     (runtime.id().clone(), handler.component.native_code().unwrap())
 }
 
 /// What makes handlers, outside of a host.
 pub(crate) fn loader() -> Loader {
+    loader_with(Runtime::new)
+}
+
+pub(crate) fn loader_with(engine: impl Fn(&RuntimeConfig) -> Result<Runtime, RuntimeError>) -> Loader {
     let outgoing = Outgoing::new(&OutgoingConfig::default(), Arc::new(SystemResolver::default())).unwrap();
-    let runtime = Runtime::new(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20, outgoing }).unwrap();
+    let runtime = engine(&RuntimeConfig { max_instances: 1, max_memory: 16 << 20, outgoing }).unwrap();
     let quota = Quota { deadline: Duration::from_secs(10), memory: 16 << 20 };
     let terms = Terms { values: HandlerValues::default(), quota, grants: Grants::all() };
     Loader { runtime, terms, trust: Trust::default(), code_cache: None }
 }
 
-struct Shelf {
-    folder: tempfile::TempDir,
+pub(crate) struct Shelf {
+    pub(crate) folder: tempfile::TempDir,
     stand: Stand,
     artifact: Artifact,
-    key: SecretKey,
+    pub(crate) key: SecretKey,
 }
 
 impl Shelf {
     /// A release whose artifact is signed together with this code.
-    async fn with(engine: &EngineId, code: &[u8]) -> Self {
+    pub(crate) async fn with(engine: &EngineId, code: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stand = Stand::at(folder.path().to_str().unwrap(), vec![]);
         let (artifact, key) = (numbered(ONE, &wasm(EMPTY), 1), key());
@@ -55,12 +63,12 @@ impl Shelf {
         Self { folder, stand, artifact, key }
     }
 
-    fn file(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join("artifacts").join(self.artifact.digest().hex()).join(name)
     }
 
     /// Whether a host that starts now serves it.
-    async fn is_served(&self) -> bool {
+    pub(crate) async fn is_served(&self) -> bool {
         let host = self.stand.host_with(trusting(&self.key)).await;
         let answer = host.deliver("one", "{}").await;
         let served = answer.status.is_success();

@@ -13,6 +13,7 @@ mod canary;
 mod common;
 mod followed;
 mod killed;
+mod limited;
 mod process;
 #[path = "../store/servers.rs"]
 mod servers;

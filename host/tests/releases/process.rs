@@ -1,5 +1,6 @@
 //! The host as a process, which can be killed.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 use crate::common::{Answer, KEY, client, send, signed};
 
+/// The program.
+const HOST: &str = env!("CARGO_BIN_EXE_tidemill-host");
+
 /// A host that ends with the test, if not before.
 pub(crate) struct Process {
     child: Child,
@@ -23,14 +27,25 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one that follows this store.
     pub(crate) fn start(store: &Path, flags: &[&str]) -> Self {
+        Self::start_by(&mut Command::new(HOST), store, flags, Stdio::null())
+    }
+
+    /// The same where a shell's `ulimit` takes this away, with its log in this file.
+    pub(crate) fn start_within(ulimit: &str, log: &Path, store: &Path, flags: &[&str]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("ulimit {ulimit} && exec \"$0\" \"$@\""), HOST]);
+        Self::start_by(&mut shell, store, flags, File::create(log).unwrap().into())
+    }
+
+    fn start_by(command: &mut Command, store: &Path, flags: &[&str], log: Stdio) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_tidemill-host"))
+        let child = command
             .args(["--address", "127.0.0.1", "--port", &free.port().to_string(), "--store"])
             .arg(store)
             .args(["--store-poll", "50ms", "--auth", "none", "--signing-key", KEY, "--max-event-age", "100000h"])
             .args(flags)
             .env_clear()
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -52,7 +67,18 @@ impl Process {
     }
 
     pub(crate) async fn deliver(&self, event_type: &str) -> Answer {
-        send(&self.client, self.address, Method::POST, "/events", signed(event_type, b"{}").encode()).await.unwrap()
+        self.deliver_data(event_type, "{}").await
+    }
+
+    pub(crate) async fn deliver_data(&self, event_type: &str, data: &str) -> Answer {
+        let body = signed(event_type, data.as_bytes()).encode();
+        send(&self.client, self.address, Method::POST, "/events", body).await.unwrap()
+    }
+
+    /// What the system says of it under this name in `/proc/PID/status` or `limits`: the rest of the line.
+    pub(crate) fn told(&self, file: &str, name: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
     }
 
     /// Ends it as a machine that fails does: at once.
