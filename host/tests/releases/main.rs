@@ -14,6 +14,7 @@ mod common;
 mod followed;
 mod killed;
 mod limited;
+mod memory;
 mod process;
 #[path = "../store/servers.rs"]
 mod servers;

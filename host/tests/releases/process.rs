@@ -75,6 +75,21 @@ impl Process {
         send(&self.client, self.address, Method::POST, "/events", body).await.unwrap()
     }
 
+    /// The answer to the first event that it takes, which is sent again until it listens.
+    pub(crate) async fn first(&mut self, event_type: &str) -> Answer {
+        let start = Instant::now();
+        let body = signed(event_type, b"{}").encode();
+        while start.elapsed() < Duration::from_secs(60) {
+            let sent = send(&self.client, self.address, Method::POST, "/events", body.clone()).await;
+            if let Ok(answer) = sent {
+                return answer;
+            }
+            assert_eq!(self.child.try_wait().unwrap(), None, "it has ended");
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        panic!("it took no event within a minute");
+    }
+
     /// What the system says of it under this name in `/proc/PID/status` or `limits`: the rest of the line.
     pub(crate) fn told(&self, file: &str, name: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap();

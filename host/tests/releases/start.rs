@@ -27,21 +27,23 @@ fn many() -> Vec<(String, Artifact)> {
     (0..HANDLERS).map(one).collect()
 }
 
-async fn deploy(stand: &Stand, handlers: &[(String, Artifact)]) {
+pub(crate) async fn deploy(stand: &Stand, handlers: &[(String, Artifact)]) {
     let handlers: Vec<_> = handlers.iter().map(|(name, artifact)| (name.as_str(), artifact)).collect();
     stand.deploy(&handlers).await;
 }
 
-/// Signs what the hosts' engine makes of each, and puts both beside it.
-async fn compile(stand: &Stand, handlers: &[(String, Artifact)], key: &SecretKey) {
+/// Signs what the hosts' engine makes of each, and puts both beside it. They are all of one program: their code is equal,
+/// and each host loads it as many times as there are handlers.
+pub(crate) async fn compile(stand: &Stand, handlers: &[(String, Artifact)], key: &SecretKey) {
     let loader = loader();
     let engine = loader.runtime.id();
+    let Some((name, artifact)) = handlers.first() else { return };
+    let made = tokio::task::block_in_place(|| artifact.load(&loader.runtime, name, &loader.terms)).unwrap();
+    let code = made.component.native_code().unwrap();
     for (name, artifact) in handlers {
-        let made = tokio::task::block_in_place(|| artifact.load(&loader.runtime, name, &loader.terms)).unwrap();
-        let code = made.component.native_code().unwrap();
         let statement = Statement::of(name, artifact).with_code(engine.clone(), &code);
         stand.store.put_artifact(artifact).await.unwrap();
-        stand.store.put_code(artifact.digest(), engine, code).await.unwrap();
+        stand.store.put_code(artifact.digest(), engine, code.clone()).await.unwrap();
         stand.store.put_signature(artifact.digest(), &Envelope::sign(&statement, key).unwrap()).await.unwrap();
     }
 }
