@@ -8,8 +8,9 @@ use super::super::{Digest, Handler, Loader, Snapshot};
 use super::loading::{Compiling, Unserved, load};
 use crate::store::{Release, Store};
 
-/// Artifacts that are fetched at once.
-const FETCHED_AT_ONCE: usize = 4;
+/// Artifacts that are fetched at once: a bucket takes some 30 ms for each of the three answers that code takes, and each may
+/// be 40 MB of an interpreter's.
+const FETCHED_AT_ONCE: usize = 8;
 
 /// The handlers that are loaded, by handler and artifact: those of what serves, and of what served before it.
 #[derive(Default)]

@@ -124,11 +124,11 @@ async fn ready(
     if !vouched.covers(engine) {
         return Ok(None);
     }
-    let Some(code) = store.code(digest, engine).await? else {
+    let (code, manifest) = tokio::try_join!(store.code(digest, engine), store.manifest(digest))?;
+    let Some(code) = code else {
         tracing::warn!(handler = name, %digest, "its code for the engine {engine} is signed, but isn't in the store");
         return Ok(None);
     };
-    let manifest = store.manifest(digest).await?;
     let (taken_name, loader, vouched) = (name.to_owned(), loader.clone(), vouched.clone());
     let made = off_the_path(move || {
         let code = vouched.code(loader.runtime.id(), &manifest, code);
