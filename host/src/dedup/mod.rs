@@ -7,15 +7,16 @@
 //! What it can't do: where a process dies between a handler's effect and its mark, the event runs again once the lease
 //! is over. A handler's own idempotency key, the event's id, is for that.
 
+mod asking;
 mod error;
 mod key;
 mod memory;
 mod redis_store;
 mod shard;
 
-use std::pin::Pin;
 use std::time::Duration;
 
+pub use asking::Asking;
 pub use error::DedupError;
 pub use key::DedupKey;
 pub use memory::MemoryStore;
@@ -23,9 +24,6 @@ pub use redis_store::RedisStore;
 
 /// A longer lease than this is cut to it: Pub/Sub keeps no message for longer, and clocks can count it.
 const LONGEST_LEASE: Duration = Duration::from_secs(31 * 24 * 3600);
-
-/// A question to a store, under way. Dropping it leaves open whether it reached the store.
-pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, DedupError>> + Send + 'a>>;
 
 /// Remembers which events run now and which were handled.
 ///

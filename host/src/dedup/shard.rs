@@ -1,7 +1,10 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::{Claim, DedupKey, Lease, Settlement};
+
+/// Fewer than these aren't worth tidying up.
+const LEAST_TIDIED: usize = 64;
 
 /// A part of a store in memory. It reads no clock: `now` is an argument, and never goes back.
 #[derive(Debug)]
@@ -9,9 +12,12 @@ pub(super) struct Shard {
     capacity: usize,
     remember: Duration,
     entries: HashMap<DedupKey, Entry>,
-    /// Every entry by the moment since when it doesn't run. Those at the front are the first to be forgotten; those
-    /// from now on run.
-    idle: BTreeSet<(Instant, DedupKey)>,
+    /// What runs, by the end of its lease. There is as much of it as there are events in flight.
+    leased: BTreeSet<(Instant, DedupKey)>,
+    /// What doesn't, by the moment since when: the first is the first to be forgotten. Time goes on in one way only, so
+    /// who comes belongs to the end. An entry that ran again meanwhile, or is gone, stands here still, under a moment that
+    /// is not its own any more; such are passed over.
+    idle: VecDeque<(Instant, DedupKey)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +40,11 @@ enum State {
 
 impl Shard {
     pub(super) fn new(capacity: usize, remember: Duration) -> Self {
-        Self { capacity, remember, entries: HashMap::new(), idle: BTreeSet::new() }
+        Self { capacity, remember, entries: HashMap::new(), leased: BTreeSet::new(), idle: VecDeque::new() }
     }
 
     pub(super) fn claim(&mut self, key: DedupKey, grant: u64, lease: Duration, now: Instant) -> Claim {
+        self.lapse(now);
         self.forget_until(now);
         let attempt = match self.entries.get(&key) {
             Some(Entry { state: State::Done, .. }) => return Claim::Done,
@@ -52,13 +59,14 @@ impl Shard {
     }
 
     pub(super) fn settle(&mut self, lease: &Lease, end: Settlement, now: Instant) {
+        self.lapse(now);
         let Lease { key, grant, attempt } = *lease;
         let current = self.entries.get(&key).filter(|entry| entry.state == State::Leased && entry.grant == grant);
         let state = match (end, current) {
             (Settlement::Done, _) => State::Done,
             (Settlement::Open, Some(_)) => State::Open,
             (Settlement::GivenUp, Some(entry)) => {
-                self.idle.remove(&(entry.idle_from, key));
+                self.leased.remove(&(entry.idle_from, key));
                 self.entries.remove(&key);
                 return;
             }
@@ -74,10 +82,23 @@ impl Shard {
 
     fn put(&mut self, key: DedupKey, entry: Entry, now: Instant) {
         if let Some(before) = self.entries.insert(key, entry) {
-            self.idle.remove(&(before.idle_from, key));
+            self.leased.remove(&(before.idle_from, key));
         }
-        self.idle.insert((entry.idle_from, key));
+        match entry.state {
+            State::Leased => _ = self.leased.insert((entry.idle_from, key)),
+            State::Open | State::Done => self.idle.push_back((entry.idle_from, key)),
+        }
         while self.entries.len() > self.capacity && self.forget_first(|idle_from| idle_from < now) {}
+        self.tidy();
+    }
+
+    /// Sees what is idle since the end of its lease. It comes first of all: whatever is idle later belongs behind it.
+    fn lapse(&mut self, now: Instant) {
+        while self.leased.first().is_some_and(|(idle_from, _)| *idle_from <= now)
+            && let Some(lapsed) = self.leased.pop_first()
+        {
+            self.idle.push_back(lapsed);
+        }
     }
 
     /// Forgets what has been remembered for long enough.
@@ -88,11 +109,32 @@ impl Shard {
 
     /// Forgets the entry that has been idle for longest, where `may_go` is true of the moment since when.
     fn forget_first(&mut self, may_go: impl FnOnce(Instant) -> bool) -> bool {
-        let first = self.idle.first().copied().filter(|(idle_from, _)| may_go(*idle_from));
-        let Some((_, key)) = first else { return false };
-        self.idle.pop_first();
-        self.entries.remove(&key);
-        true
+        while let Some((idle_from, key)) = self.idle.front().copied() {
+            if self.is_idle_from(idle_from, &key) {
+                let goes = may_go(idle_from);
+                if goes {
+                    self.idle.pop_front();
+                    self.entries.remove(&key);
+                }
+                return goes;
+            }
+            self.idle.pop_front();
+        }
+        false
+    }
+
+    fn is_idle_from(&self, idle_from: Instant, key: &DedupKey) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.idle_from == idle_from)
+    }
+
+    /// Throws out what stands among the idle and isn't, once that is most of them: what is tried again and again would
+    /// else add to them each time. So it costs each event next to nothing.
+    fn tidy(&mut self) {
+        if self.idle.len() > 2 * self.entries.len() + LEAST_TIDIED {
+            let mut idle = std::mem::take(&mut self.idle);
+            idle.retain(|(idle_from, key)| self.is_idle_from(*idle_from, key));
+            self.idle = idle;
+        }
     }
 }
 
@@ -133,7 +175,6 @@ mod tests {
         }
 
         fn knows(&self, id: &str) -> bool {
-            assert_eq!(self.shard.entries.len(), self.shard.idle.len());
             self.shard.entries.contains_key(&DedupKey::event(id))
         }
     }
@@ -182,5 +223,17 @@ mod tests {
         assert!(!f.knows("done") && !f.knows("crashed"));
         f.settle(&other, Settlement::Open);
         assert_eq!(f.shard.entries.len(), 1);
+    }
+
+    /// One that is never done would else stand among the idle once for each attempt.
+    #[test]
+    fn what_is_tried_for_ever_takes_no_more_room_than_once() {
+        let mut f = Fixture::new();
+        for _ in 0..10_000 {
+            let again = f.run("again", SECOND);
+            f.settle(&again, Settlement::Open);
+        }
+        assert!(f.shard.idle.len() <= LEAST_TIDIED + 3 && f.shard.leased.is_empty(), "{}", f.shard.idle.len());
+        assert_eq!(f.run("again", SECOND).attempt(), 10_001);
     }
 }

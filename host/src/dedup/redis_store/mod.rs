@@ -53,7 +53,7 @@ impl RedisStore {
 
 impl DedupStore for RedisStore {
     fn claim<'a>(&'a self, key: &'a DedupKey, lease: Duration) -> Asking<'a, Claim> {
-        Box::pin(async move {
+        Asking::waiting(async move {
             let grant = self.next_grant.fetch_add(1, Ordering::Relaxed);
             let mut claim = self.claim.key(format!("{PREFIX}{key}"));
             claim.arg(self.name(grant)).arg(millis(lease.min(LONGEST_LEASE))).arg(millis(self.remember));
@@ -71,7 +71,7 @@ impl DedupStore for RedisStore {
     }
 
     fn settle<'a>(&'a self, lease: &'a Lease, end: Settlement) -> Asking<'a, ()> {
-        Box::pin(async move {
+        Asking::waiting(async move {
             let end = match end {
                 Settlement::Done => "done",
                 Settlement::Open => "open",
