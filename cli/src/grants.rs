@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 use tidemill_host::config::{Offers, Sources, Terms, with_flags};
 use tidemill_host::registry::{Manifest, ManifestError};
+use tidemill_host::runtime::Reuse;
 
 use crate::failure::Failure;
 use crate::output::{printable, say};
@@ -124,6 +125,13 @@ fn granted(manifest: &Manifest) -> Vec<(&'static str, Vec<String>)> {
         ("http", grant.http.iter().map(ToString::to_string).collect()),
         ("key-value", grant.key_value.iter().map(|space| space.store().to_owned()).collect()),
         ("publish", grant.publish.clone()),
+        (
+            "instances",
+            match grant.reuse {
+                Some(Reuse { events, max_age }) => vec![format!("reuse {events}"), format!("max-age {max_age:?}")],
+                None => vec!["a fresh one for each event".to_owned()],
+            },
+        ),
         ("config", grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key.to_owned()).collect()),
         ("secrets", grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key.to_owned()).collect()),
         (
@@ -166,6 +174,10 @@ fn as_json(manifest: &Manifest, terms: &Terms) -> Value {
         "http": grant.http.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "key_value": grant.key_value.iter().map(|space| space.store()).collect::<Vec<_>>(),
         "publish": grant.publish,
+        "instances": {
+            "reuse": grant.reuse.map_or(1, |reuse| reuse.events),
+            "max_age_ms": grant.reuse.map(|reuse| u64::try_from(reuse.max_age.as_millis()).unwrap_or(u64::MAX)),
+        },
         "config": grant.config.keys().filter(|(_, secret)| !secret).map(|(key, _)| key).collect::<Vec<_>>(),
         "secrets": grant.config.keys().filter(|(_, secret)| *secret).map(|(key, _)| key).collect::<Vec<_>>(),
         "warnings": warnings,

@@ -140,7 +140,7 @@ fn read(path: &Path, event_type: &str) -> anyhow::Result<(String, Artifact)> {
 }
 
 fn show(flags: &ArgMatches, handler: &Handler, invocation: Invocation, captured: &Captured) -> ExitCode {
-    let Invocation { ending, elapsed, peak_memory, publications, refusals: _ } = invocation;
+    let Invocation { ending, elapsed, peak_memory, publications, refusals: _, handled_before: _ } = invocation;
     let done = ending == Ending::Done;
     let answer = Outcome::Ran(ending).answer();
     let lines = captured.take();

@@ -1,4 +1,4 @@
-//! What one event costs in a fresh instance: `cargo bench --package tidemill-host`.
+//! What one event costs, in a fresh instance and in one that is used again: `cargo bench --package tidemill-host`.
 //!
 //! Each figure is the time of one invocation, from the verified event to its outcome, over many runs on one thread.
 //! Ratios between the rows hold on any machine; the times themselves are this machine's.
@@ -18,7 +18,7 @@ use tidemill_events::{Delivery, Envelope, Event, Key, KeyRing, Received, Scheme,
 use tidemill_host::outgoing::{Outgoing, OutgoingConfig, SystemResolver};
 use tidemill_host::publishing::Cause;
 use tidemill_host::runtime::{
-    Component, Ending, Grant, Line, OutputSink, Runtime, RuntimeConfig, Surroundings, ThisMachine,
+    Component, Ending, Grant, Line, OutputSink, Reuse, Runtime, RuntimeConfig, Surroundings, ThisMachine,
 };
 use tidemill_test_artifacts::{EMPTY, PUBLISH, USER_NAME_CHANGED};
 
@@ -44,6 +44,14 @@ fn main() {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (name, path) in
         [("fresh instance, empty handler", EMPTY), ("fresh instance, JSON and one log line", USER_NAME_CHANGED)]
+    {
+        let component = runtime.load(&std::fs::read(path).unwrap(), &grant).unwrap();
+        report(name, &executor.block_on(invoke(&component, &grant, DATA)));
+    }
+    let reuse = Some(Reuse { events: u32::MAX, max_age: Duration::MAX });
+    let grant = Grant { reuse, ..Grant::default() };
+    for (name, path) in
+        [("used instance, empty handler", EMPTY), ("used instance, JSON and one log line", USER_NAME_CHANGED)]
     {
         let component = runtime.load(&std::fs::read(path).unwrap(), &grant).unwrap();
         report(name, &executor.block_on(invoke(&component, &grant, DATA)));

@@ -31,6 +31,8 @@ pub struct Metrics {
     by_handler: Arc<ByName<OfHandler>>,
     runs: Family<Ran, Histogram, fn() -> Histogram>,
     memory: Family<Ran, Histogram, fn() -> Histogram>,
+    made: Family<Ran, Counter>,
+    reused: Family<Ran, Counter>,
     published: Family<Ran, Counter>,
     refused: Family<Refused, Counter>,
 }
@@ -40,6 +42,8 @@ struct OfHandler {
     done: Counter,
     runs: Histogram,
     memory: Histogram,
+    made: Counter,
+    reused: Counter,
 }
 
 /// How a delivery ended. Handlers and codes are few and none is a stranger's word, so the series are few too.
@@ -85,13 +89,29 @@ impl Default for Metrics {
         registry.register_with_unit("run", help, Unit::Seconds, runs.clone());
         let help = "Most memory that a handler had for an event, linear memories and tables together";
         registry.register_with_unit("run_memory", help, Unit::Bytes, memory.clone());
+        let (made, reused) = (Family::default(), Family::default());
+        let help = "Instances that were made for a handler's events";
+        registry.register("instances", help, made.clone());
+        let help = "Events of a handler that ran in an instance which had handled others before";
+        registry.register("reused", help, reused.clone());
         let (published, refused) = (Family::default(), Family::default());
         let help = "Events that a handler published and that were sent";
         registry.register("published", help, published.clone());
         let help = "What a handler asked for and was refused, by the capability that it is of";
         registry.register("refused", help, refused.clone());
         let by_handler = Arc::default();
-        Self { registry: Arc::new(registry), deliveries, in_flight, by_handler, runs, memory, published, refused }
+        Self {
+            registry: Arc::new(registry),
+            deliveries,
+            in_flight,
+            by_handler,
+            runs,
+            memory,
+            made,
+            reused,
+            published,
+            refused,
+        }
     }
 }
 
@@ -115,10 +135,13 @@ impl Metrics {
     }
 
     /// Notes one run of a handler.
-    pub fn ran(&self, handler: &str, Invocation { elapsed, peak_memory, refusals, .. }: &Invocation) {
+    pub fn ran(&self, handler: &str, ran: &Invocation) {
+        let Invocation { elapsed, peak_memory, handled_before, refusals, .. } = ran;
         let of = self.of(handler);
         of.runs.observe(Duration::as_secs_f64(elapsed));
         of.memory.observe(*peak_memory as f64);
+        let instances = if *handled_before == 0 { &of.made } else { &of.reused };
+        instances.inc();
         for (capability, count) in refusals.by_capability().into_iter().filter(|(_, count)| *count > 0) {
             self.refused.get_or_create(&Refused { handler: handler.to_owned(), capability }).inc_by(count);
         }
@@ -132,6 +155,8 @@ impl Metrics {
                 done: self.deliveries.get_or_create_owned(&Ended { outcome, code, handler: handler.to_owned() }),
                 runs: self.runs.get_or_create_owned(&ran),
                 memory: self.memory.get_or_create_owned(&ran),
+                made: self.made.get_or_create_owned(&ran),
+                reused: self.reused.get_or_create_owned(&ran),
             }
         })
     }
@@ -180,7 +205,10 @@ mod tests {
         }
         let (elapsed, peak_memory) = (Duration::from_millis(2), 1 << 20);
         let refusals = Refusals { http: 2, key_value: 0, publish: 1 };
-        metrics.ran("mail", &Invocation { ending: Ending::Done, elapsed, peak_memory, refusals, publications: vec![] });
+        let publications = vec![];
+        let ran = Invocation { ending: Ending::Done, elapsed, peak_memory, handled_before: 0, refusals, publications };
+        metrics.ran("mail", &ran);
+        metrics.ran("report", &Invocation { handled_before: 7, ..ran });
         metrics.published("mail", 3);
         let held = metrics.begin();
         drop(metrics.begin());
@@ -191,6 +219,8 @@ mod tests {
             "tidemill_in_flight 1",
             r#"tidemill_run_seconds_sum{handler="mail"} 0.002"#,
             r#"tidemill_run_memory_bytes_count{handler="mail"} 1"#,
+            r#"tidemill_instances_total{handler="mail"} 1"#,
+            r#"tidemill_reused_total{handler="report"} 1"#,
             r#"tidemill_published_total{handler="mail"} 3"#,
             r#"tidemill_refused_total{handler="mail",capability="http"} 2"#,
             r#"tidemill_refused_total{handler="mail",capability="publish"} 1"#,

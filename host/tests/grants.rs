@@ -16,6 +16,7 @@ use hyper::StatusCode;
 use serde_json::json;
 use tidemill_host::config::{Grants, HandlerValues, Quota, Terms};
 use tidemill_host::registry::{Manifest, ManifestError};
+use tidemill_host::runtime::Reuse;
 use tidemill_test_artifacts::{EMPTY, SCRIPTED};
 
 const MANIFEST: &str = r#"
@@ -31,6 +32,8 @@ http = ["http://127.0.0.1:9", "config:url"]
 key-value = ["default"]
 [config]
 url = "https://api.example.com/v1"
+[instances]
+reuse = 100
 "#;
 
 fn grants(rules: &[&str]) -> Grants {
@@ -55,6 +58,7 @@ fn each_ask_that_is_not_granted_is_told_with_its_line_and_the_rule_that_would_gr
         (10, "permissions.http", "'one http=http://127.0.0.1:9'"),
         (10, "permissions.http", "'one http=https://api.example.com:443'"),
         (11, "permissions.key-value", "'one key-value=default'"),
+        (15, "instances.reuse", "'one reuse=100'"),
     ] {
         let start = format!("handler.toml, line {line}, field `{field}`: ");
         assert!(
@@ -62,15 +66,37 @@ fn each_ask_that_is_not_granted_is_told_with_its_line_and_the_rule_that_would_gr
             "{start}{says}: {refused:#?}"
         );
     }
-    assert_eq!(refused.len(), 5, "{refused:#?}");
+    assert_eq!(refused.len(), 6, "{refused:#?}");
 }
 
 #[test]
 fn the_rules_that_a_refusal_names_are_enough() {
-    let rules = ["one http=http://127.0.0.1:9 http=https://api.example.com:443 key-value=default"];
+    let rules = ["one http=http://127.0.0.1:9 http=https://api.example.com:443 key-value=default reuse=100"];
     let granted = judged(MANIFEST, &rules).unwrap().grant;
     assert_eq!((granted.http.len(), granted.key_value.len()), (2, 1));
-    judged(MANIFEST, &["* all"]).unwrap();
+    let reuse = Some(Reuse { events: 100, max_age: Duration::from_secs(60) });
+    assert_eq!((granted.reuse, judged(MANIFEST, &["* all"]).unwrap().grant.reuse), (reuse, reuse));
+}
+
+#[test]
+fn instances_are_kept_within_bounds_or_the_line_is_told() {
+    for (asks, line, says) in [
+        ("reuse = 0", 3, "field `instances.reuse`: asks for 0; an instance may handle 1 to 1000000 events"),
+        ("reuse = 1000001", 3, "field `instances.reuse`"),
+        (
+            "reuse = 2\nmax-age = \"0ms\"",
+            4,
+            "field `instances.max-age`: asks for 0ns; an instance may be kept for 1ms to",
+        ),
+        ("max-age = \"2h\"", 3, "field `instances.max-age`"),
+        ("max-age = \"soon\"", 3, "field `instances.max-age`: \"soon\" is no time"),
+    ] {
+        let refused = judged(&format!("events = [\"a\"]\n[instances]\n{asks}"), &["* all"]).unwrap_err();
+        let told = refused.iter().any(|told| told.contains(&format!("line {line}, ")) && told.contains(says));
+        assert!(told && refused.len() == 1, "{asks}: {refused:?}");
+    }
+    let once = judged("events = [\"a\"]\n[instances]\nreuse = 1\nmax-age = \"1s\"", &[]).unwrap();
+    assert_eq!(once.grant.reuse, None);
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn build_makes_what_a_host_can_serve() {
 #[test]
 fn grants_shows_what_each_handler_may_do_and_what_it_may_not() {
     let handlers = tempfile::tempdir().unwrap();
-    let asks = "events = [\"a\"]\n[permissions]\nhttp = [\"https://api.example.com\"]\n";
+    let asks = "events = [\"a\"]\n[permissions]\nhttp = [\"https://api.example.com\"]\n[instances]\nreuse = 50\n";
     place(handlers.path(), "asks", asks, artifacts::EMPTY);
     place(handlers.path(), "plain", "events = [\"b\"]\n[limits]\nmemory = \"8MiB\"\n", artifacts::EMPTY);
     let grants = |rules: &[&str]| {
@@ -185,13 +185,18 @@ fn grants_shows_what_each_handler_may_do_and_what_it_may_not() {
     assert_eq!(code, Some(1));
     let refused = shown["handlers"][0]["refused"][0].as_str().unwrap();
     assert!(refused.starts_with("handler.toml, line 3, field `permissions.http`"), "{refused}");
+    let refused = shown["handlers"][0]["refused"][1].as_str().unwrap();
+    assert!(refused.starts_with("handler.toml, line 5, field `instances.reuse`"), "{refused}");
+    assert_eq!(shown["handlers"][1]["instances"], json!({ "reuse": 1, "max_age_ms": null }));
     assert_eq!(shown["handlers"][1]["limits"]["memory_bytes"], 8 << 20);
 
-    let (code, shown) = grants(&["--grant", "asks http=https://*.example.com memory=1MiB"]);
+    let (code, shown) = grants(&["--grant", "asks http=https://*.example.com reuse=100 memory=1MiB"]);
     assert_eq!(code, Some(0));
     assert_eq!(shown["handlers"][0]["http"], json!(["https://api.example.com:443"]));
     assert_eq!(shown["handlers"][0]["limits"]["memory_bytes"], 1 << 20);
-    assert_eq!(shown["handlers"][0]["rules"], json!(["asks http=https://*.example.com:443 memory=1048576"]));
+    assert_eq!(shown["handlers"][0]["instances"], json!({ "reuse": 50, "max_age_ms": 60_000 }));
+    let rule = "asks http=https://*.example.com:443 reuse=100 memory=1048576";
+    assert_eq!(shown["handlers"][0]["rules"], json!([rule]));
     place(handlers.path(), "twin", "events = [\"b\"]\n", artifacts::EMPTY);
     let (code, shown) = grants(&["--grant", "asks all", "--grant", "mial all"]);
     assert_eq!((code, &shown["contested"]), (Some(1), &json!({ "b": ["plain", "twin"] })));

@@ -27,7 +27,7 @@ mod value_file;
 pub use auth::{AuthMode, CLOCK_SKEW, GOOGLE_ISSUERS, GOOGLE_JWKS_URL, IamConfig, JwksUrl, OidcConfig};
 pub use dedup::{DedupConfig, DedupStoreConfig, RedisUrl, RedisUrlError, Unavailable};
 pub use delivery::{DeadLetterConfig, DeadLetterTarget, InFlight, KeysConfig, UnknownEventType, VerifyConfig};
-pub use grants::{Allowance, Caps, EventTypes, GrantRule, GrantRuleError, Grants};
+pub use grants::{Allowance, Caps, EventTypes, GrantRule, GrantRuleError, Grants, MAX_REUSE};
 pub use handler_values::{HandlerValue, HandlerValueError, HandlerValues, handler_value_flags};
 pub use key_value::{KeyValueConfig, KeyValueStoreConfig};
 pub use parse::{parse_bytes, parse_duration};

@@ -73,6 +73,12 @@ impl Outbox {
         Ok(id)
     }
 
+    /// What nothing was published for yet.
+    #[must_use]
+    pub fn into_cause(self) -> Option<Cause> {
+        self.cause
+    }
+
     /// What was put in, in this order. What may come of the cause beside is parted among them: so of one event from
     /// outside there come no more than the operator allows, however its descendants spread.
     #[must_use]

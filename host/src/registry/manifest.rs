@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::instances::InstancesText;
 use super::limits::LimitsText;
 use super::permissions::PermissionsText;
 use super::problem::{FieldProblem, Problems};
@@ -71,6 +72,8 @@ struct Text {
     #[serde(default)]
     limits: LimitsText,
     #[serde(default)]
+    instances: InstancesText,
+    #[serde(default)]
     permissions: PermissionsText,
     #[serde(default)]
     config: KeysText,
@@ -113,6 +116,7 @@ impl Manifest {
         let http = text.permissions.http(&config, &allowance, &mut problems);
         let key_value = text.permissions.key_value(&allowance, &mut problems);
         let publish = text.permissions.publish(&allowance, &mut problems);
+        let reuse = text.instances.judge(&allowance, &mut problems);
         problems.none()?;
         let entitled = allowance.entitled();
         Ok(Self {
@@ -120,7 +124,7 @@ impl Manifest {
             events,
             entitled,
             deadline,
-            grant: Grant { limits, http, key_value, publish, config },
+            grant: Grant { limits, http, key_value, publish, config, reuse },
             warnings,
         })
     }

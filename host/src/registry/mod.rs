@@ -5,6 +5,7 @@ mod due;
 mod folder;
 mod follower;
 mod install;
+mod instances;
 mod limits;
 mod load;
 mod manifest;

@@ -77,7 +77,7 @@ impl PermissionsText {
 }
 
 /// What to tell who asks for what no rule allows.
-fn ungranted(allowance: &Allowance<'_>, asked: &str, kind: &str, value: &str) -> String {
+pub(super) fn ungranted(allowance: &Allowance<'_>, asked: &str, kind: &str, value: &str) -> String {
     format!(
         "it asks for {asked}, which this host doesn't grant it (setting `grants`): to allow it, add the rule \
          '{} {kind}={value}'",

@@ -4,11 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, UpdateDeadline};
 
 use super::engine::Ticker;
 use super::http::Reach;
-use super::interface::{Interface, Linked};
+use super::instances::{AllIdle, Idle};
+use super::interface::{Exports, Interface, Linked};
 use super::key_value::Kept;
 use super::meter::{Meter, Refused};
 use super::output::{Journal, Rate};
@@ -19,6 +20,9 @@ use crate::trust::AuthenticCode;
 
 /// How long a component may take to be instantiated when it is loaded.
 const TRIAL: Duration = Duration::from_secs(5);
+/// How often an instance is tried again where the pool is full and none waits in it: one that was waiting then may be taken
+/// or freed by now. What events have is never all of the pool.
+const AGAIN: u32 = 3;
 
 /// A compiled and linked handler, ready to be instantiated. Cheap to clone; its code is freed with the last clone.
 #[derive(Clone)]
@@ -30,6 +34,10 @@ pub struct Component {
     rate: Arc<Rate>,
     /// What its instances may keep between events. While it is tried out, nothing.
     kept: Option<Arc<Kept>>,
+    /// Those of its instances that wait for another event, where they may handle one.
+    idle: Option<Arc<Idle>>,
+    /// Those of all components, in whose place its own may have to be made.
+    all_idle: Arc<AllIdle>,
     /// Its guests yield for as long as there is one of it, even where the runtime that loaded it is gone.
     _ticker: Arc<Ticker>,
 }
@@ -129,6 +137,7 @@ impl Component {
     pub(super) fn load(
         engine: &Engine,
         ticker: &Arc<Ticker>,
+        all_idle: &Arc<AllIdle>,
         linker: &Linker<GuestState>,
         code: Code<'_>,
         grant: &Grant,
@@ -167,6 +176,8 @@ impl Component {
             reach: None,
             rate: Arc::default(),
             kept: None,
+            idle: None,
+            all_idle: Arc::clone(all_idle),
             _ticker: Arc::clone(ticker),
         };
         component.try_out(grant)?;
@@ -189,16 +200,22 @@ impl Component {
         Self { kept, ..self }
     }
 
+    /// The same component, whose instances wait here for another event; `None`: none handles another.
+    pub(super) fn waiting(self, idle: Option<Arc<Idle>>) -> Self {
+        Self { idle, ..self }
+    }
+
     /// Makes one instance, with the handler's own limits: its types, its memory and its start are then known to fit.
     fn try_out(&self, grant: &Grant) -> Result<(), LoadError> {
         let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let executor = executor.map_err(|error| LoadError::Interface(error.into()))?;
         // No event comes, so nobody asks for the date.
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
-        let mut store = self.store(grant, None, &Surroundings { sink: Arc::new(Captured::default()), machine });
-        let made = executor.block_on(async { tokio::time::timeout(TRIAL, self.linked.try_out(&mut store)).await });
-        match made {
-            Ok(Ok(())) => Ok(()),
+        let surroundings = Surroundings { sink: Arc::new(Captured::default()), machine };
+        let mut store = self.store(grant, None, &surroundings);
+        let made = async { tokio::time::timeout(TRIAL, self.instantiate(&mut store, grant, &surroundings)).await };
+        match executor.block_on(made) {
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(cause)) => Err(match store.data().meter.refused() {
                 Some(Refused::Memory) => LoadError::Memory { memory: grant.limits.memory },
                 Some(Refused::TableEntries) => LoadError::TableEntries { entries: grant.limits.table_entries },
@@ -232,6 +249,32 @@ impl Component {
         store
     }
 
+    /// Makes an instance in a store that was made with the same. Where idle ones have all of the pool, they go, one by one,
+    /// and the store is another one then: parts of an instance that could not be made whole stay in theirs.
+    pub(super) async fn instantiate(
+        &self,
+        store: &mut Store<GuestState>,
+        grant: &Grant,
+        surroundings: &Surroundings,
+    ) -> wasmtime::Result<Exports> {
+        let mut in_vain = 0;
+        loop {
+            match self.linked.instantiate(store).await {
+                Err(error) if error.is::<PoolConcurrencyLimitError>() && in_vain < AGAIN => {}
+                made => return made,
+            }
+            in_vain = if self.all_idle.make_room() { 0 } else { in_vain + 1 };
+            let cause = store.data_mut().take_cause();
+            *store = self.store(grant, cause, surroundings);
+        }
+    }
+
+    /// How many of its instances wait for another event.
+    #[must_use]
+    pub fn idle_instances(&self) -> usize {
+        self.idle.as_ref().map_or(0, |idle| idle.len())
+    }
+
     /// What the engine has made of it, to be loaded again without compiling, where it is vouched for.
     ///
     /// # Errors
@@ -240,8 +283,9 @@ impl Component {
         self.linked.component().serialize()
     }
 
-    pub(super) fn linked(&self) -> &Linked {
-        &self.linked
+    /// Where its instances wait for another event, if any does.
+    pub(super) fn idle(&self) -> Option<&Idle> {
+        self.idle.as_deref()
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::{Config, Engine};
 
 use super::http::Reach;
+use super::instances::{AllIdle, Idle};
 use super::key_value::Kept;
 use super::linkers::Linkers;
 use super::{Allocation, Code, Component, Grant, LoadError, StandIn, native};
@@ -17,6 +18,9 @@ use crate::trust::{EngineId, EngineIdError};
 /// How often a running guest is made to let other events run. A guest that computes for longer than this yields its
 /// thread and goes on in its turn; shorter ones never notice.
 const TICK: Duration = Duration::from_millis(2);
+
+/// Ticks from one look for idle instances that are too old to the next.
+const AGED_TICKS: u32 = 50;
 
 /// The stack of each guest, in bytes. It is the engine's: compiled code knows where it ends.
 pub(super) const STACK: usize = 512 << 10;
@@ -48,6 +52,8 @@ pub struct Runtime {
     allocation: Allocation,
     /// The engine's name, for code that was compiled ahead of time.
     id: EngineId,
+    /// The instances that wait for another event.
+    idle: Arc<AllIdle>,
     ticker: Arc<Ticker>,
 }
 
@@ -70,7 +76,8 @@ impl Runtime {
         let (settings, target) = engine_config(config, allocation).map_err(RuntimeError)?;
         let engine = Engine::new(&settings).map_err(RuntimeError)?;
         let linkers = Linkers::new(&engine).map_err(RuntimeError)?;
-        let ticker = Ticker::start(engine.clone()).map_err(|e| RuntimeError(e.into()))?;
+        let idle = AllIdle::new(config.max_instances);
+        let ticker = Ticker::start(engine.clone(), Arc::clone(&idle)).map_err(|e| RuntimeError(e.into()))?;
         Ok(Self {
             id: id(&engine, target).map_err(|error| RuntimeError(wasmtime::Error::new(error)))?,
             engine,
@@ -79,6 +86,7 @@ impl Runtime {
             key_value: None,
             publishes: false,
             allocation,
+            idle,
             ticker: Arc::new(ticker),
         })
     }
@@ -136,24 +144,26 @@ impl Runtime {
     /// See [`LoadError`].
     pub(crate) fn load_code(&self, code: Code<'_>, grant: &Grant) -> Result<Component, LoadError> {
         let linker = self.linkers.for_grant(grant).map_err(|cause| LoadError::Import { hint: "", cause })?;
-        let component = Component::load(&self.engine, &self.ticker, &linker, code, grant)?;
+        let component = Component::load(&self.engine, &self.ticker, &self.idle, &linker, code, grant)?;
         let reach = self.reach(grant);
         let spaces = &grant.key_value;
         let kept = self.key_value.as_ref().filter(|_| !spaces.is_empty());
         let kept = kept.map(|store| Arc::new(Kept::new(Arc::clone(store), spaces.clone())));
-        Ok(component.reaching(reach).keeping(kept))
+        Ok(component.reaching(reach).keeping(kept).waiting(self.idle(grant)))
     }
 
     /// The same component under a grant in which values of the configuration are others than `before`, and with them
-    /// perhaps origins. Nothing is compiled; where the origins are the same, so are the connections.
+    /// perhaps origins. Nothing is compiled; where the origins are the same, so are the connections. No instance is the
+    /// same: what one has seen of the values from before is gone with it.
     #[must_use]
     pub fn regrant(&self, component: &Component, before: &Grant, grant: &Grant) -> Component {
-        let component = component.clone();
+        let component = component.clone().waiting(self.idle(grant));
         if before.http == grant.http { component } else { component.reaching(self.reach(grant)) }
     }
 
     /// The same component, to be run without effects under the same grant: `stand_in` answers its requests, and what it
-    /// keeps is kept in `key_value`. What it may not do it may not do here either. Nothing is compiled.
+    /// keeps is kept in `key_value`. What it may not do it may not do here either. Each event has a fresh instance, so that
+    /// what comes of one doesn't depend on those before. Nothing is compiled.
     #[must_use]
     pub fn withheld(
         &self,
@@ -165,7 +175,11 @@ impl Runtime {
         let reach = || Arc::new(Reach::withheld(stand_in, &self.outgoing, grant.http.clone()));
         let kept = || Arc::new(Kept::new(key_value, grant.key_value.clone()));
         let component = component.clone().reaching((!grant.http.is_empty()).then(reach));
-        component.keeping((!grant.key_value.is_empty()).then(kept))
+        component.keeping((!grant.key_value.is_empty()).then(kept)).waiting(None)
+    }
+
+    fn idle(&self, grant: &Grant) -> Option<Arc<Idle>> {
+        grant.reuse.map(|reuse| self.idle.place(reuse))
     }
 
     fn reach(&self, grant: &Grant) -> Option<Arc<Reach>> {
@@ -207,19 +221,26 @@ fn id(engine: &Engine, target: &str) -> Result<EngineId, EngineIdError> {
     format!("{}-{:016x}", target.replace('_', "-"), hasher.finish()).parse()
 }
 
-/// Moves the engine's epoch on, so that guests yield. It ends with the last runtime and the last component that hold it.
+/// Moves the engine's epoch on, so that guests yield, and frees the idle instances that are too old. It ends with the last
+/// runtime and the last component that hold it.
 pub(super) struct Ticker {
     stop: Arc<AtomicBool>,
 }
 
 impl Ticker {
-    fn start(engine: Engine) -> std::io::Result<Self> {
+    fn start(engine: Engine, idle: Arc<AllIdle>) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("epoch".into()).spawn(move || {
+            let mut ticks = 0_u32;
             while !stopped.load(Ordering::Relaxed) {
                 std::thread::sleep(TICK);
                 engine.increment_epoch();
+                ticks = ticks.wrapping_add(1);
+                // One for each tick at most: none comes late for it.
+                if ticks >= AGED_TICKS && !idle.free_aged() {
+                    ticks = 0;
+                }
             }
         })?;
         Ok(Self { stop })

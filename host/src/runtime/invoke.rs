@@ -2,11 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_events::Received;
-use wasmtime::Store;
 
+use super::instances::Guest;
 use super::interface::{Failure, events};
 use super::output::Mask;
-use super::state::GuestState;
 use super::{Component, Fault, Grant, Refusals, Surroundings, cpu};
 use crate::publishing::{Cause, Publication};
 
@@ -55,10 +54,12 @@ impl Ending {
 pub struct Invocation {
     /// How it ended.
     pub ending: Ending,
-    /// How long it took, instantiation included.
+    /// How long it took, with instantiation where there was one.
     pub elapsed: Duration,
     /// The most memory that it had, linear memory and tables, in bytes.
     pub peak_memory: usize,
+    /// How many events its instance had handled before. None: it was made for this one.
+    pub handled_before: u32,
     /// How often it was refused what it asked for.
     pub refusals: Refusals,
     /// What it published, in its order. Nothing unless it is done: what failed comes again, and must not publish twice.
@@ -66,7 +67,9 @@ pub struct Invocation {
 }
 
 impl Component {
-    /// Runs the handler on one event, in an instance that is made for it and gone when this returns.
+    /// Runs the handler on one event, in an instance that is made for it and gone when this returns. Where its grant lets it
+    /// use instances again, that is one which has handled events before, if any waits; it waits for the next one if the
+    /// guest has returned, within its limits and with no request under way, and is neither used up nor too old.
     ///
     /// What it publishes, it publishes for `cause`; without one it can publish nothing. The future may be dropped at any
     /// point: the instance is gone then too.
@@ -79,38 +82,57 @@ impl Component {
         surroundings: &Surroundings,
     ) -> Invocation {
         let start = Instant::now();
-        let mut store = self.store(grant, cause, surroundings);
-        let run = cpu::within(grant.limits.cpu, call(self, &mut store, received, deadline));
+        let mut guest = match self.idle().and_then(|idle| idle.take(grant, surroundings)) {
+            Some(mut used) => {
+                used.begin(grant, cause, surroundings);
+                used
+            }
+            None => Guest::new(self.store(grant, cause, surroundings), start),
+        };
+        let run = async {
+            let event = to_guest(received, deadline);
+            self.run(&mut guest, event, grant, surroundings).await
+        };
+        let run = cpu::within(grant.limits.cpu, run);
         let ending = match tokio::time::timeout(deadline, run).await {
             Err(_) => Ending::Fault(Fault::Deadline(deadline)),
             Ok(Err(budget)) => Ending::Fault(Fault::Cpu(budget)),
             Ok(Ok(Ok(ending))) => ending,
-            Ok(Ok(Err(error))) => Ending::Fault(Fault::of(&error, &grant.limits, &store.data().meter)),
+            Ok(Ok(Err(error))) => Ending::Fault(Fault::of(&error, &grant.limits, &guest.state().meter)),
         };
         let ending = ending.told(grant.config.mask());
-        let (elapsed, peak_memory) = (start.elapsed(), store.data().meter.peak());
-        let refusals = store.data().refusals();
+        let (elapsed, handled_before) = (start.elapsed(), guest.handled());
+        let (peak_memory, refusals) = (guest.state().meter.peak(), guest.state().refusals());
         let publications = match &ending {
-            Ending::Done => store.into_data().into_publications(),
+            Ending::Done => guest.take_publications(),
             Ending::Retry { .. } | Ending::Reject { .. } | Ending::Fault(_) => Vec::new(),
         };
-        Invocation { ending, elapsed, peak_memory, refusals, publications }
-    }
-}
-
-async fn call(
-    component: &Component,
-    store: &mut Store<GuestState>,
-    received: &Received,
-    deadline: Duration,
-) -> wasmtime::Result<Ending> {
-    Ok(match component.linked().handle(store, to_guest(received, deadline)).await? {
-        Ok(()) => Ending::Done,
-        Err(Failure::Retry(retry)) => {
-            Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
+        match (&ending, self.idle()) {
+            (Ending::Done | Ending::Retry { .. } | Ending::Reject { .. }, Some(idle)) => idle.put(guest, surroundings),
+            (Ending::Fault(_), _) | (_, None) => drop(guest),
         }
-        Err(Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
-    })
+        Invocation { ending, elapsed, peak_memory, handled_before, refusals, publications }
+    }
+
+    async fn run(
+        &self,
+        Guest { store, exports, .. }: &mut Guest,
+        event: events::Event,
+        grant: &Grant,
+        surroundings: &Surroundings,
+    ) -> wasmtime::Result<Ending> {
+        let exports = match exports {
+            Some(exports) => exports,
+            none => none.insert(self.instantiate(store, grant, surroundings).await?),
+        };
+        Ok(match exports.handle(store, event).await? {
+            Ok(()) => Ending::Done,
+            Err(Failure::Retry(retry)) => {
+                Ending::Retry { reason: retry.reason, delay: retry.delay_ms.map(Duration::from_millis) }
+            }
+            Err(Failure::Reject(rejection)) => Ending::Reject { reason: rejection.reason },
+        })
+    }
 }
 
 fn to_guest(received: &Received, deadline: Duration) -> events::Event {

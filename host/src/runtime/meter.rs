@@ -5,7 +5,8 @@ use super::Limits;
 /// Bytes of a table's entry: a pointer.
 const TABLE_ENTRY: usize = 8;
 
-/// Counts what one instance uses, and refuses what goes past its limits.
+/// Counts what one instance uses, and refuses what goes past its limits. Memory and tables are the instance's, over all of
+/// its events; the rest is counted for each.
 ///
 /// The engine asks for each memory and each table by itself, so a cap on each would let a guest have it twice with two.
 pub(super) struct Meter {
@@ -38,7 +39,22 @@ impl Meter {
         Self { limits, engine, memory: 0, peak: 0, table_entries: 0, host_calls: 0, refused: None }
     }
 
-    /// The most bytes that the instance had at once.
+    /// Begins another event of the same instance, which has what it has.
+    pub(super) fn begin(&mut self) {
+        (self.peak, self.host_calls, self.refused) = (self.memory, 0, None);
+    }
+
+    /// What it may use.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether nothing was refused or overdrawn in this event, noticed by the guest or not.
+    pub(super) fn is_unbroken(&self) -> bool {
+        self.refused.is_none() && self.may_go_on().is_ok()
+    }
+
+    /// The most bytes that the instance had at once, in this event.
     pub(super) fn peak(&self) -> usize {
         self.peak
     }
@@ -147,6 +163,18 @@ mod tests {
             assert!(!meter.table_growing(0, 6, Some(5)).unwrap());
         }
         assert_eq!((meter.refused(), meter.peak()), (None, 0));
+    }
+
+    #[test]
+    fn another_event_begins_with_the_memory_that_is_there_and_with_nothing_else() {
+        let mut meter = meter(Limits { memory: 100, host_calls: 1, ..Limits::default() });
+        assert!(meter.memory_growing(0, 60, None).unwrap() && !meter.memory_growing(0, 60, None).unwrap());
+        meter.host_call();
+        assert!(!meter.is_unbroken());
+        meter.begin();
+        assert_eq!((meter.refused(), meter.peak(), meter.is_unbroken()), (None, 60, true));
+        meter.host_call();
+        assert!(meter.is_unbroken() && !meter.memory_growing(60, 120, None).unwrap() && !meter.is_unbroken());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The one room that names wasmtime: components, their limits and imports, and a fresh instance for each event.
+//! The one room that names wasmtime: components, their limits and imports, and an instance for each event, which is a fresh
+//! one unless the handler may use it again.
 //!
 //! It knows handlers as bytes and a [`Grant`]; it doesn't know where either came from, nor who asked over what network.
 
@@ -9,6 +10,7 @@ mod cpu;
 mod engine;
 mod fault;
 mod http;
+mod instances;
 mod interface;
 mod invoke;
 mod key_value;
@@ -28,6 +30,7 @@ pub use configuration::{ConfigValue, Configuration};
 pub use engine::{Runtime, RuntimeConfig, RuntimeError};
 pub use fault::Fault;
 pub use http::StandIn;
+pub use instances::Reuse;
 pub use interface::Interface;
 pub use invoke::{Ending, Invocation};
 pub use limits::{Limits, MAX_TABLE_ENTRIES};

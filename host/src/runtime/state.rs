@@ -6,9 +6,10 @@ use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::http::{HEADERS, Hooks, Reach};
+use super::instances::Reuse;
 use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
-use super::output::{GuestOutput, Journal, Refusals, Remarks};
+use super::output::{GuestOutput, Journal, OutputSink, Refusals, Remarks};
 use super::publishing::Publisher;
 use super::{Configuration, Limits, Surroundings};
 use crate::key_value::Space;
@@ -28,9 +29,14 @@ pub struct Grant {
     pub publish: Vec<String>,
     /// The handler's configuration, as `wasi:config/store` gives it out.
     pub config: Configuration,
+    /// How long its instances are used again. `None`: each event has a fresh one.
+    pub reuse: Option<Reuse>,
 }
 
 /// What the host keeps for one instance. It dies with it.
+///
+/// Where the instance handles several events, [`GuestState::begin`] makes new for each what is of one event. The rest is the
+/// instance's: its clocks and random numbers go on, what it has open stays open and counted, and its memory stays.
 pub(super) struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -82,6 +88,34 @@ impl GuestState {
         }
     }
 
+    /// Whether it was made under this grant, or one of the same limits and values.
+    pub(super) fn is_of(&self, grant: &Grant) -> bool {
+        self.meter.limits() == grant.limits && Arc::ptr_eq(&self.config, grant.config.given_out())
+    }
+
+    /// Begins another event, whose lines go to `sink`: what it writes, calls, sends, asks for, publishes and is refused
+    /// counts from nothing.
+    pub(super) fn begin(&mut self, grant: &Grant, cause: Option<Cause>, sink: Arc<dyn OutputSink>) {
+        self.journal.begin(sink);
+        self.remarks = self.journal.remarks();
+        self.http_hooks.begin(self.remarks.clone());
+        self.key_value.begin(self.remarks.clone());
+        self.publisher = Publisher::new(Outbox::new(grant.publish.clone(), cause), self.remarks.clone());
+        self.meter.begin();
+    }
+
+    /// Ends an event that another may follow, while what it wrote is still of the event.
+    pub(super) fn end(&mut self) {
+        self.journal.end();
+        self.publisher.take_outbox();
+    }
+
+    /// Whether another event may follow the one that the guest has answered: it broke no limit, which it could go on to
+    /// press against, and none of its requests is still under way, which the next event would answer for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.meter.is_unbroken() && self.http_hooks.are_quiet()
+    }
+
     pub(super) fn config(&mut self) -> WasiConfig<'_> {
         self.meter.host_call();
         WasiConfig::new(&self.config)
@@ -92,7 +126,7 @@ impl GuestState {
         &self.journal
     }
 
-    /// What the instance was refused so far.
+    /// What it was refused so far.
     pub(super) fn refusals(&self) -> Refusals {
         self.remarks.refusals()
     }
@@ -106,9 +140,14 @@ impl GuestState {
         &mut self.publisher
     }
 
-    /// What the instance has published.
-    pub(super) fn into_publications(self) -> Vec<Publication> {
-        self.publisher.into_publications()
+    /// What was published for the event. It is gone from here then.
+    pub(super) fn take_publications(&mut self) -> Vec<Publication> {
+        self.publisher.take_outbox().into_publications()
+    }
+
+    /// What it publishes for, to be handed to another store.
+    pub(super) fn take_cause(&mut self) -> Option<Cause> {
+        self.publisher.take_outbox().into_cause()
     }
 }
 

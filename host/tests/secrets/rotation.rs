@@ -76,6 +76,28 @@ async fn a_value_changes_under_load_and_no_event_fails() {
     assert!(changes.iter().all(|line| !line.to_string().contains("number") && !line.to_string().contains("s3cret")));
 }
 
+/// An instance that has seen the value before is gone with it, whatever it may still do.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_instance_sees_two_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let greeting = folder.path().join("greeting");
+    std::fs::write(&greeting, "one").unwrap();
+    let values = in_files(&[("TIDEMILL_HANDLER_REUSES__GREETING_FILE", &greeting)]);
+    let manifest = manifest("reuse").replace("key = { secret = true }\n", "") + "[instances]\nreuse = 1000\n";
+    let host =
+        TestHost::start_with(&[("reuses", &manifest, &wasm(SCRIPTED))], |config| config.handler_values = values).await;
+    for word in ["one", "two"] {
+        replace(&greeting, word);
+        host.until("the value", |_| value(&host, "reuses", "greeting").as_deref() == Some(word)).await;
+        for number in 1..=2 {
+            let answer = host.deliver("reuse", json!(["instance", { "config": "greeting" }]).to_string()).await;
+            let lines: Vec<_> = log::of_message(&answer.message_id);
+            let says = |end: &str| lines.iter().any(|line| line["message"].as_str().unwrap().ends_with(end));
+            assert!(says(&format!("event {number}")) && says(&format!("greeting={word}")), "{lines:?}");
+        }
+    }
+}
+
 /// Sends events until told to stop, and gives the numbers of the values that they saw.
 async fn sender(host: Arc<TestHost>, stop: Arc<AtomicBool>) -> Vec<usize> {
     let client = client(false);

@@ -1,4 +1,4 @@
-use super::{Caps, EventTypes, GrantRule};
+use super::{Caps, EventTypes, GrantRule, MAX_REUSE};
 use crate::outgoing::OriginPattern;
 
 /// What the operator's rules say of one handler: those that name it, and those for all.
@@ -42,6 +42,13 @@ impl<'a> Allowance<'a> {
     #[must_use]
     pub fn publish(&self, event_type: &str) -> bool {
         self.rules().any(|rule| rule.all || rule.publish.iter().any(|granted| granted.include(event_type)))
+    }
+
+    /// The most events that one instance of it may handle: one, unless a rule says more.
+    #[must_use]
+    pub fn reuse(&self) -> u32 {
+        let granted = self.rules().map(|rule| if rule.all { MAX_REUSE } else { rule.reuse.unwrap_or(1) });
+        granted.max().unwrap_or(1)
     }
 
     /// Whether it may serve this event type: any, unless its own rules say which, or those for all do.
@@ -101,6 +108,13 @@ mod tests {
         assert!(mail.publish("mail.sent") && !mail.publish("mail"));
         let other = grants.of("other");
         assert!(!other.http(&origin("https://a.example.com")) && other.key_value("default"));
+    }
+
+    #[test]
+    fn instances_are_used_again_as_often_as_the_most_generous_rule_says() {
+        let grants = grants(&["* reuse=10", "mail reuse=5", "report reuse=50", "own all"]);
+        assert_eq!(["mail", "report", "own"].map(|handler| grants.of(handler).reuse()), [10, 50, MAX_REUSE]);
+        assert_eq!(Grants::default().of("mail").reuse(), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod rule;
 pub use allowance::Allowance;
 pub use caps::Caps;
 pub use event_types::EventTypes;
-pub use rule::{GrantRule, GrantRuleError};
+pub use rule::{GrantRule, GrantRuleError, MAX_REUSE};
 
 /// The operator's rules, for all handlers.
 #[derive(Debug, Clone, Default)]

@@ -5,10 +5,13 @@ use super::super::HandlerValues;
 use super::{Caps, EventTypes};
 use crate::outgoing::OriginPattern;
 
+/// The most events that any instance may handle.
+pub const MAX_REUSE: u32 = 1_000_000;
+
 /// One rule of the operator's: what one handler may do, or all may.
 ///
-/// Written `HANDLER|* WHAT …`. `http=ORIGIN`, `key-value=STORE` and `publish=EVENT-TYPES` allow what they name, and `all`
-/// allows whatever the manifest asks for. `events=EVENT-TYPES` and the limits of a manifest (`memory=64MiB`) narrow:
+/// Written `HANDLER|* WHAT …`. `http=ORIGIN`, `key-value=STORE` and `publish=EVENT-TYPES` allow what they name, `reuse=N`
+/// allows instances that handle up to N events each, and `all` allows whatever the manifest asks for. `events=EVENT-TYPES` and the limits of a manifest (`memory=64MiB`) narrow:
 /// without them a handler may serve any event type, and ask for as much as the host has to give.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GrantRule {
@@ -18,6 +21,7 @@ pub struct GrantRule {
     pub(super) http: Vec<OriginPattern>,
     pub(super) key_value: Vec<String>,
     pub(super) publish: Vec<EventTypes>,
+    pub(super) reuse: Option<u32>,
     pub(super) events: Vec<EventTypes>,
     pub(super) caps: Caps,
 }
@@ -26,7 +30,7 @@ pub struct GrantRule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is no grant: {problem}; write HANDLER, or * for all of them, and what it may: all, http=ORIGIN, \
-     key-value=STORE, publish=EVENT-TYPE, and to narrow it events=EVENT-TYPE or a limit, such as \
+     key-value=STORE, publish=EVENT-TYPE, reuse=EVENTS, and to narrow it events=EVENT-TYPE or a limit, such as \
      'email-on-register http=https://api.resend.com memory=32MiB'"
 )]
 pub struct GrantRuleError {
@@ -52,6 +56,7 @@ impl GrantRule {
             "key-value" if value.is_empty() => return Err(wrong(&"it names no store")),
             "key-value" => self.key_value.push(value.to_owned()),
             "publish" => self.publish.push(value.parse().map_err(|error| wrong(&error))?),
+            "reuse" => self.reuse = Some(reuse(value).map_err(|error| wrong(&error))?),
             "events" => self.events.push(value.parse().map_err(|error| wrong(&error))?),
             _ => {
                 if !self.caps.set(kind, value).map_err(|error| wrong(&error))? {
@@ -61,6 +66,11 @@ impl GrantRule {
         }
         Ok(())
     }
+}
+
+fn reuse(text: &str) -> Result<u32, String> {
+    let events = text.parse().ok().filter(|events| (1..=MAX_REUSE).contains(events));
+    events.ok_or_else(|| format!("{text:?} is no number of events from 1 to {MAX_REUSE}"))
 }
 
 impl FromStr for GrantRule {
@@ -94,6 +104,7 @@ impl fmt::Display for GrantRule {
         self.http.iter().try_for_each(|origin| write!(f, " http={origin}"))?;
         self.key_value.iter().try_for_each(|store| write!(f, " key-value={store}"))?;
         self.publish.iter().try_for_each(|types| write!(f, " publish={types}"))?;
+        self.reuse.iter().try_for_each(|events| write!(f, " reuse={events}"))?;
         self.events.iter().try_for_each(|types| write!(f, " events={types}"))?;
         self.caps.fmt(f)
     }
@@ -108,7 +119,7 @@ mod tests {
         for text in [
             "* all",
             "mail http=https://api.example.com:443 http=https://*.example.org:443 key-value=default",
-            "* publish=mail.* events=user.registered events=user.* deadline=8000ms memory=1024 host-calls=7",
+            "* publish=mail.* reuse=1000 events=user.registered events=user.* deadline=8000ms memory=1024 host-calls=7",
         ] {
             assert_eq!(text.parse::<GrantRule>().unwrap().to_string(), text);
         }
@@ -132,6 +143,8 @@ mod tests {
             ("mail key-value=", "names no store"),
             ("mail publish=*.sent", "stands alone or behind the last dot"),
             ("mail memory=much", "no size"),
+            ("mail reuse=0", "no number of events from 1 to"),
+            ("mail reuse=1000001", "no number of events from 1 to"),
             ("mail host-calls=-1", "no whole number"),
         ] {
             let error = text.parse::<GrantRule>().unwrap_err().to_string();

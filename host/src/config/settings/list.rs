@@ -314,7 +314,7 @@ pub const SETTINGS: &[Setting] = &[
         value: "RULE",
         many: true,
         commas: false,
-        help: "What handlers may do of what they ask for, HANDLER all, or * all for all of them, or http=ORIGIN key-value=STORE publish=TYPE events=TYPE memory=SIZE …; may be given more than once",
+        help: "What handlers may do of what they ask for, HANDLER all, or * all for all of them, or http=ORIGIN key-value=STORE publish=TYPE reuse=EVENTS events=TYPE memory=SIZE …; may be given more than once",
         ..PLAIN
     },
     Setting {

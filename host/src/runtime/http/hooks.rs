@@ -40,7 +40,7 @@ pub(super) fn is_for_metadata(name: &HeaderName) -> bool {
     METADATA_HEADERS.contains(name)
 }
 
-/// Judges the requests of one instance.
+/// Judges the requests of one event.
 pub(in crate::runtime) struct Hooks {
     /// What it may reach; nothing while it is only tried out.
     reach: Option<Arc<Reach>>,
@@ -63,6 +63,17 @@ type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 impl Hooks {
     pub(in crate::runtime) fn new(reach: Option<Arc<Reach>>, remarks: Remarks) -> Self {
         Self { reach, remarks, sent: 0, open: Arc::new(Semaphore::new(MAX_OPEN)), alive: Arc::new(()) }
+    }
+
+    /// Begins another event of the same instance. The one before has left nothing open.
+    pub(in crate::runtime) fn begin(&mut self, remarks: Remarks) {
+        (self.remarks, self.sent) = (remarks, 0);
+    }
+
+    /// Whether no request is under way: each was answered, its answer was read or let go, and its body has left or never
+    /// will.
+    pub(in crate::runtime) fn are_quiet(&self) -> bool {
+        self.open.available_permits() == MAX_OPEN && Arc::weak_count(&self.alive) == 0
     }
 
     /// The request as it will leave, and its places.

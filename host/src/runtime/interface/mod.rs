@@ -125,26 +125,30 @@ impl Linked {
     }
 
     /// Makes an instance and looks at its types, without an event.
-    pub(super) async fn try_out(&self, store: &mut Store<GuestState>) -> wasmtime::Result<()> {
+    pub(super) async fn instantiate(&self, store: &mut Store<GuestState>) -> wasmtime::Result<Exports> {
         match self {
-            Self::Present(pre) => pre.instantiate_async(store).await.map(drop),
-            Self::Last(pre) => pre.instantiate_async(store).await.map(drop),
+            Self::Present(pre) => pre.instantiate_async(store).await.map(Exports::Present),
+            Self::Last(pre) => pre.instantiate_async(store).await.map(Exports::Last),
         }
     }
+}
 
-    /// Makes an instance and has it handle an event.
+/// What an instance exports, by the same.
+pub(super) enum Exports {
+    Present(present::Embedder),
+    Last(last::Embedder),
+}
+
+impl Exports {
+    /// Has the instance, which is the one in this store, handle an event.
     pub(super) async fn handle(
         &self,
         store: &mut Store<GuestState>,
         event: events::Event,
     ) -> wasmtime::Result<Result<(), Failure>> {
         match self {
-            Self::Present(pre) => {
-                let instance = pre.instantiate_async(&mut *store).await?;
-                instance.tidemill_handler_handler().call_handle(store, &event).await
-            }
-            Self::Last(pre) => {
-                let instance = pre.instantiate_async(&mut *store).await?;
+            Self::Present(instance) => instance.tidemill_handler_handler().call_handle(store, &event).await,
+            Self::Last(instance) => {
                 let answer = instance.tidemill_handler_handler().call_handle(store, &event.into()).await?;
                 Ok(answer.map_err(Failure::from))
             }

@@ -24,11 +24,12 @@ impl Kept {
     }
 }
 
-/// What one instance has asked of its stores.
+/// What one event has asked of its handler's stores.
 pub(in crate::runtime) struct Keeping {
     /// What it may keep; nothing while it is only tried out, or where it was granted nothing.
     kept: Option<Arc<Kept>>,
     operations: usize,
+    /// Handles of compare-and-swap that the instance has, whichever event it got them for: each holds a value.
     swaps: usize,
     remarks: Remarks,
     told: bool,
@@ -51,6 +52,11 @@ pub struct Swap {
 impl Keeping {
     pub(in crate::runtime) fn new(kept: Option<Arc<Kept>>, remarks: Remarks) -> Self {
         Self { kept, operations: 0, swaps: 0, remarks, told: false }
+    }
+
+    /// Begins another event of the same instance.
+    pub(in crate::runtime) fn begin(&mut self, remarks: Remarks) {
+        (self.operations, self.told, self.remarks) = (0, false, remarks);
     }
 
     /// Counts one question, and gives what to ask.

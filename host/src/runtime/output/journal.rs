@@ -11,7 +11,7 @@ const MAX_LINE: usize = 8 << 10;
 /// A longer context is cut here.
 const MAX_CONTEXT: usize = 256;
 
-/// All that one event writes, whichever way, within one budget.
+/// All that an instance writes, whichever way, for each of its events within one budget.
 pub(in crate::runtime) struct Journal(Mutex<Lines>);
 
 struct Lines {
@@ -45,8 +45,17 @@ impl Journal {
         budget: usize,
         mask: Option<Arc<Mask>>,
     ) -> Self {
-        let (stdout, stderr) = (Partial::default(), Partial::default());
-        Self(Mutex::new(Lines { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0 }))
+        Self(Mutex::new(Lines::new(sink, rate, budget, mask)))
+    }
+
+    /// Begins another event of the same handler, with all of its budget.
+    pub(in crate::runtime) fn begin(&self, sink: Arc<dyn OutputSink>) {
+        self.with(|lines| *lines = Lines::new(sink, Arc::clone(&lines.rate), lines.budget, lines.mask.clone()));
+    }
+
+    /// Ends an event: what has no end yet is a line of it.
+    pub(in crate::runtime) fn end(&self) {
+        self.with(Lines::end);
     }
 
     /// What lets the host speak of the same event within the same rate, and without the same secrets.
@@ -104,6 +113,11 @@ impl Journal {
 }
 
 impl Lines {
+    fn new(sink: Arc<dyn OutputSink>, rate: Arc<Rate>, budget: usize, mask: Option<Arc<Mask>>) -> Self {
+        let (stdout, stderr) = (Partial::default(), Partial::default());
+        Self { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0 }
+    }
+
     /// Bytes that may still be written.
     fn room(&self) -> usize {
         if self.lines < MAX_LINES { self.budget.saturating_sub(self.taken) } else { 0 }
@@ -161,11 +175,9 @@ impl Lines {
     fn say(&self, text: String) {
         self.sink.line(Line { stream: Stream::Host, level: Level::Warn, context: None, text });
     }
-}
 
-impl Drop for Lines {
-    /// The last line often has no end, and what was cut has to be said.
-    fn drop(&mut self) {
+    /// The last line often has no end, and what was cut has to be said. There is nothing to be said a second time.
+    fn end(&mut self) {
         for (stream, mut partial) in
             [(Stream::Stdout, std::mem::take(&mut self.stdout)), (Stream::Stderr, std::mem::take(&mut self.stderr))]
         {
@@ -178,10 +190,11 @@ impl Drop for Lines {
                 self.emit_partial(stream, &mut partial.line);
             }
         }
-        if self.dropped > 0 {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
             self.say(format!(
-                "[{} further bytes of output dropped: an event may write {} in {MAX_LINES} lines ([limits] log)]",
-                self.dropped, self.budget
+                "[{dropped} further bytes of output dropped: an event may write {} in {MAX_LINES} lines ([limits] log)]",
+                self.budget
             ));
         }
         if let Some(lines) = self.rate.notice(Instant::now()) {
@@ -189,6 +202,12 @@ impl Drop for Lines {
                 "[{lines} lines of this handler dropped, of one event or several: it may write {RATE} a second]"
             ));
         }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -223,6 +242,21 @@ mod tests {
     #[test]
     fn lines_are_made_of_pieces_and_the_last_needs_no_end() {
         assert_eq!(written(&[b"on", b"e\ntwo\r\n", b"\nthree"]), ["one", "two", "", "three"]);
+    }
+
+    #[test]
+    fn each_event_has_its_own_lines_budget_and_sink() {
+        let (first, second) = (Arc::new(Captured::default()), Arc::new(Captured::default()));
+        let journal = Journal::new(Arc::clone(&first) as Arc<dyn OutputSink>, Arc::default(), 4, None);
+        journal.stdout(b"of the first");
+        journal.end();
+        let texts = |captured: &Captured| captured.take().into_iter().map(|line| line.text).collect::<Vec<_>>();
+        let found = texts(&first);
+        assert!(found.len() == 2 && found[0] == "of t" && found[1].starts_with("[8 further bytes"), "{found:?}");
+        journal.begin(Arc::clone(&second) as Arc<dyn OutputSink>);
+        journal.stdout(b"next");
+        drop(journal);
+        assert_eq!((texts(&first), texts(&second)), (vec![], vec!["next".to_owned()]));
     }
 
     #[test]

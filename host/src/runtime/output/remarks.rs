@@ -34,8 +34,8 @@ impl Refusals {
     }
 }
 
-/// What the host itself says about one instance in the log: without its handler's secrets, and within its handler's rate,
-/// since it is the guest who has it said. Clones speak of, and count for, the same instance.
+/// What the host itself says about one run in the log: without its handler's secrets, and within its handler's rate,
+/// since it is the guest who has it said. Clones speak of, and count for, the same run.
 #[derive(Clone, Default)]
 pub(in crate::runtime) struct Remarks {
     rate: Arc<Rate>,
@@ -51,7 +51,7 @@ struct Refused {
 }
 
 impl Remarks {
-    /// Remarks on an instance of a handler with this rate, without the secrets that `mask` hides.
+    /// Remarks on a run of a handler with this rate, without the secrets that `mask` hides.
     pub(super) fn new(rate: Arc<Rate>, mask: Option<Arc<Mask>>) -> Self {
         Self { rate, mask, refused: Arc::default() }
     }

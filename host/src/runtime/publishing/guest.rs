@@ -2,7 +2,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker};
 
 use super::bindings::publisher;
-use crate::publishing::{NewEvent, Outbox, Publication, Refused};
+use crate::publishing::{NewEvent, Outbox, Refused};
 use crate::runtime::interface::Interface;
 use crate::runtime::output::{Capability, Remarks};
 use crate::runtime::state::GuestState;
@@ -10,7 +10,7 @@ use crate::runtime::state::GuestState;
 /// Bytes of a text that a refusal quotes: enough for the 64 characters that it shows.
 const SHOWN: usize = 256;
 
-/// What one instance publishes.
+/// What is published for one event.
 pub(in crate::runtime) struct Publisher {
     outbox: Outbox,
     remarks: Remarks,
@@ -37,9 +37,9 @@ impl Publisher {
         Self { outbox, remarks, told: false }
     }
 
-    /// What the instance has published, in this order.
-    pub(in crate::runtime) fn into_publications(self) -> Vec<Publication> {
-        self.outbox.into_publications()
+    /// What it holds so far. From then on it takes nothing more.
+    pub(in crate::runtime) fn take_outbox(&mut self) -> Outbox {
+        std::mem::replace(&mut self.outbox, Outbox::new(Vec::new(), None))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What guests publish, as they ask for it (`tidemill:handler/publisher`). It stays with the instance until its run is over.
+//! What guests publish, as they ask for it (`tidemill:handler/publisher`). It stays with the instance until the event's run is over.
 
 mod bindings;
 mod guest;
