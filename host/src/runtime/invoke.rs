@@ -90,7 +90,8 @@ impl Component {
             None => Guest::new(self.store(grant, cause, surroundings), start),
         };
         let run = async {
-            let event = to_guest(received, deadline);
+            let attributes = attributes(received);
+            let event = to_guest(received, &attributes, deadline);
             self.run(&mut guest, event, grant, surroundings).await
         };
         let run = cpu::within(grant.limits.cpu, run);
@@ -117,7 +118,7 @@ impl Component {
     async fn run(
         &self,
         Guest { store, exports, .. }: &mut Guest,
-        event: events::Event,
+        event: events::Event<'_>,
         grant: &Grant,
         surroundings: &Surroundings,
     ) -> wasmtime::Result<Ending> {
@@ -135,22 +136,31 @@ impl Component {
     }
 }
 
-fn to_guest(received: &Received, deadline: Duration) -> events::Event {
+/// The attributes of an event as the guest takes them, borrowed.
+fn attributes(received: &Received) -> Vec<events::Attribute<'_>> {
+    received.event.attributes.iter().map(|(name, value)| events::Attribute { name, value }).collect()
+}
+
+/// An event as the guest takes it, borrowed, with its [`attributes`].
+fn to_guest<'a>(
+    received: &'a Received,
+    attributes: &'a [events::Attribute<'a>],
+    deadline: Duration,
+) -> events::Event<'a> {
     let Received { event, delivery, .. } = received;
-    let attribute = |(name, value): (&String, &String)| events::Attribute { name: name.clone(), value: value.clone() };
     events::Event {
-        id: event.id.clone(),
-        event_type: event.event_type.clone(),
+        id: &event.id,
+        event_type: &event.event_type,
         time: timestamp(event.time),
-        content_type: event.content_type.clone(),
-        data: event.data.clone(),
-        attributes: event.attributes.iter().map(attribute).collect(),
+        content_type: event.content_type.as_deref(),
+        data: &event.data,
+        attributes,
         delivery: events::Delivery {
-            message_id: delivery.message_id.clone(),
-            subscription: delivery.subscription.clone(),
+            message_id: &delivery.message_id,
+            subscription: &delivery.subscription,
             attempt: delivery.attempt,
             publish_time: delivery.publish_time.map(timestamp),
-            ordering_key: event.ordering_key.clone(),
+            ordering_key: event.ordering_key.as_deref(),
             time_limit_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         },
     }

@@ -11,6 +11,7 @@ use super::key_value::{Keeping, Kept, View};
 use super::meter::Meter;
 use super::output::{GuestOutput, Journal, OutputSink, Refusals, Remarks};
 use super::publishing::Publisher;
+use super::surroundings::{self, Machine};
 use super::{Configuration, Limits, Surroundings};
 use crate::key_value::Space;
 use crate::outgoing::OriginPattern;
@@ -37,10 +38,13 @@ pub struct Grant {
 ///
 /// Where the instance handles several events, [`GuestState::begin`] makes new for each what is of one event. The rest is the
 /// instance's: its clocks and random numbers go on, what it has open stays open and counted, and its memory stays.
+///
+/// Most events need little of it, so what is WASI's own is made when the guest first asks for it.
 pub(super) struct GuestState {
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    http_hooks: Hooks,
+    machine: Arc<dyn Machine>,
+    wasi: Option<WasiCtx>,
+    reach: Option<Arc<Reach>>,
+    http: Option<Http>,
     table: ResourceTable,
     config: Arc<WasiConfigVariables>,
     journal: Arc<Journal>,
@@ -48,6 +52,12 @@ pub(super) struct GuestState {
     key_value: Keeping,
     publisher: Publisher,
     pub(super) meter: Meter,
+}
+
+/// What an instance has of outgoing HTTP.
+struct Http {
+    ctx: WasiHttpCtx,
+    hooks: Hooks,
 }
 
 impl GuestState {
@@ -64,20 +74,13 @@ impl GuestState {
     ) -> Self {
         let remarks = journal.remarks();
         let journal = Arc::new(journal);
-        let mut wasi = WasiCtx::builder();
-        // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
-        wasi.stdout(GuestOutput::stdout(&journal));
-        wasi.stderr(GuestOutput::stderr(&journal));
-        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        surroundings.furnish(&mut wasi);
         let mut table = ResourceTable::new();
         table.set_max_capacity(grant.limits.resources);
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(HEADERS);
         Self {
-            wasi: wasi.build(),
-            http,
-            http_hooks: Hooks::new(reach, remarks.clone()),
+            machine: Arc::clone(&surroundings.machine),
+            wasi: None,
+            reach,
+            http: None,
             table,
             config: Arc::clone(grant.config.given_out()),
             journal,
@@ -98,7 +101,9 @@ impl GuestState {
     pub(super) fn begin(&mut self, grant: &Grant, cause: Option<Cause>, sink: Arc<dyn OutputSink>) {
         self.journal.begin(sink);
         self.remarks = self.journal.remarks();
-        self.http_hooks.begin(self.remarks.clone());
+        if let Some(http) = &mut self.http {
+            http.hooks.begin(self.remarks.clone());
+        }
         self.key_value.begin(self.remarks.clone());
         self.publisher = Publisher::new(Outbox::new(grant.publish.clone(), cause), self.remarks.clone());
         self.meter.begin();
@@ -113,7 +118,7 @@ impl GuestState {
     /// Whether another event may follow the one that the guest has answered: it broke no limit, which it could go on to
     /// press against, and none of its requests is still under way, which the next event would answer for.
     pub(super) fn is_settled(&self) -> bool {
-        self.meter.is_unbroken() && self.http_hooks.are_quiet()
+        self.meter.is_unbroken() && self.http.as_ref().is_none_or(|http| http.hooks.are_quiet())
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {
@@ -156,13 +161,27 @@ impl GuestState {
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.meter.host_call();
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let mut wasi = WasiCtx::builder();
+            // No file, no argument, no variable, no socket: what a builder doesn't open is closed.
+            wasi.stdout(GuestOutput::stdout(&self.journal));
+            wasi.stderr(GuestOutput::stderr(&self.journal));
+            wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            surroundings::furnish(&self.machine, &mut wasi);
+            wasi.build()
+        });
+        WasiCtxView { ctx, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.meter.host_call();
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.http_hooks }
+        let Http { ctx, hooks } = self.http.get_or_insert_with(|| {
+            let mut ctx = WasiHttpCtx::new();
+            ctx.set_field_size_limit(HEADERS);
+            Http { ctx, hooks: Hooks::new(self.reach.clone(), self.remarks.clone()) }
+        });
+        WasiHttpCtxView { ctx, table: &mut self.table, hooks }
     }
 }

@@ -69,19 +69,17 @@ impl Machine for ThisMachine {
     }
 }
 
-impl Surroundings {
-    /// Hands the machine to a guest that is about to be made.
-    pub(super) fn furnish(&self, wasi: &mut WasiCtxBuilder) {
-        let mut seed = [0; 16];
-        self.machine.random(&mut seed);
-        let dice = || Dice::new(Arc::clone(&self.machine));
-        wasi.secure_random(dice()).insecure_random(dice()).insecure_random_seed(u128::from_le_bytes(seed));
-        wasi.max_random_size(MAX_RANDOM);
-        wasi.wall_clock(Clock(Arc::clone(&self.machine)));
-        // It begins with the guest: nobody learns for how long the host has run.
-        let begin = self.machine.monotonic_clock();
-        wasi.monotonic_clock(Stopwatch { machine: Arc::clone(&self.machine), begin });
-    }
+/// Hands the machine to a guest that asks WASI for something for the first time.
+pub(super) fn furnish(machine: &Arc<dyn Machine>, wasi: &mut WasiCtxBuilder) {
+    let mut seed = [0; 16];
+    machine.random(&mut seed);
+    let dice = || Dice::new(Arc::clone(machine));
+    wasi.secure_random(dice()).insecure_random(dice()).insecure_random_seed(u128::from_le_bytes(seed));
+    wasi.max_random_size(MAX_RANDOM);
+    wasi.wall_clock(Clock(Arc::clone(machine)));
+    // It begins with the guest's first question: nobody learns for how long the host has run.
+    let begin = machine.monotonic_clock();
+    wasi.monotonic_clock(Stopwatch { machine: Arc::clone(machine), begin });
 }
 
 impl fmt::Debug for Surroundings {

@@ -17,30 +17,32 @@ wasmtime::component::bindgen!({
         }
     ",
     exports: { default: async },
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
-impl From<present::events::Event> for events::Event {
-    fn from(event: present::events::Event) -> Self {
-        let present::events::Event { id, event_type, time, content_type, data, attributes, delivery } = event;
-        let present::events::Delivery {
-            message_id,
-            subscription,
-            attempt,
-            publish_time,
-            ordering_key,
-            time_limit_ms: _,
-        } = delivery;
-        let attribute = |present::events::Attribute { name, value }| events::Attribute { name, value };
-        let delivery = events::Delivery {
-            message_id,
-            subscription,
-            attempt,
-            publish_time: publish_time.map(events::Timestamp::from),
-            ordering_key,
-        };
-        let (time, attributes) = (time.into(), attributes.into_iter().map(attribute).collect());
-        Self { id, event_type, time, content_type, data, attributes, delivery }
-    }
+/// An event in this version's terms; `attributes` are its [`attributes`].
+pub(super) fn event<'a>(
+    event: present::events::Event<'a>,
+    attributes: &'a [events::Attribute<'a>],
+) -> events::Event<'a> {
+    let present::events::Event { id, event_type, time, content_type, data, attributes: _, delivery } = event;
+    let present::events::Delivery { message_id, subscription, attempt, publish_time, ordering_key, time_limit_ms: _ } =
+        delivery;
+    let delivery = events::Delivery {
+        message_id,
+        subscription,
+        attempt,
+        publish_time: publish_time.map(events::Timestamp::from),
+        ordering_key,
+    };
+    let time = time.into();
+    events::Event { id, event_type, time, content_type, data, attributes, delivery }
+}
+
+/// Attributes in this version's terms.
+pub(super) fn attributes<'a>(attributes: &[present::events::Attribute<'a>]) -> Vec<events::Attribute<'a>> {
+    let attribute = |&present::events::Attribute { name, value }: &_| events::Attribute { name, value };
+    attributes.iter().map(attribute).collect()
 }
 
 impl From<present::events::Timestamp> for events::Timestamp {

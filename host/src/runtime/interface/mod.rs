@@ -144,12 +144,14 @@ impl Exports {
     pub(super) async fn handle(
         &self,
         store: &mut Store<GuestState>,
-        event: events::Event,
+        event: events::Event<'_>,
     ) -> wasmtime::Result<Result<(), Failure>> {
         match self {
-            Self::Present(instance) => instance.tidemill_handler_handler().call_handle(store, &event).await,
+            Self::Present(instance) => instance.tidemill_handler_handler().call_handle(store, event).await,
             Self::Last(instance) => {
-                let answer = instance.tidemill_handler_handler().call_handle(store, &event.into()).await?;
+                let attributes = last::attributes(event.attributes);
+                let event = last::event(event, &attributes);
+                let answer = instance.tidemill_handler_handler().call_handle(store, event).await?;
                 Ok(answer.map_err(Failure::from))
             }
         }

@@ -13,6 +13,8 @@ wasmtime::component::bindgen!({
         }
     ",
     exports: { default: async },
+    // What is handed to a guest is written from where it lies into the guest's memory.
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 pub(crate) use exports::tidemill::handler::handler::Failure;

@@ -37,10 +37,13 @@ impl Refusals {
 /// What the host itself says about one run in the log: without its handler's secrets, and within its handler's rate,
 /// since it is the guest who has it said. Clones speak of, and count for, the same run.
 #[derive(Clone, Default)]
-pub(in crate::runtime) struct Remarks {
+pub(in crate::runtime) struct Remarks(Arc<Run>);
+
+#[derive(Default)]
+struct Run {
     rate: Arc<Rate>,
     mask: Option<Arc<Mask>>,
-    refused: Arc<Refused>,
+    refused: Refused,
 }
 
 #[derive(Default)]
@@ -53,17 +56,17 @@ struct Refused {
 impl Remarks {
     /// Remarks on a run of a handler with this rate, without the secrets that `mask` hides.
     pub(super) fn new(rate: Arc<Rate>, mask: Option<Arc<Mask>>) -> Self {
-        Self { rate, mask, refused: Arc::default() }
+        Self(Arc::new(Run { rate, mask, refused: Refused::default() }))
     }
 
     /// A text of the guest's as it may be shown, up to about so many bytes. No more of it is looked at.
     pub(in crate::runtime) fn show(&self, text: &str, most: usize) -> String {
-        Mask::clip(self.mask.as_ref(), text, most)
+        Mask::clip(self.0.mask.as_ref(), text, most)
     }
 
     /// Counts a refusal.
     pub(in crate::runtime) fn count(&self, capability: Capability) {
-        let Refused { http, key_value, publish } = &*self.refused;
+        let Refused { http, key_value, publish } = &self.0.refused;
         let count = match capability {
             Capability::Http => http,
             Capability::KeyValue => key_value,
@@ -74,7 +77,7 @@ impl Remarks {
 
     /// What was refused so far.
     pub(in crate::runtime) fn refusals(&self) -> Refusals {
-        let Refused { http, key_value, publish } = &*self.refused;
+        let Refused { http, key_value, publish } = &self.0.refused;
         let [http, key_value, publish] = [http, key_value, publish].map(|count| count.load(Ordering::Relaxed));
         Refusals { http, key_value, publish }
     }
@@ -82,6 +85,6 @@ impl Remarks {
     /// Whether there may be one line more now. One that may not be is counted, and said with the lines of the guest's own
     /// that were dropped.
     pub(in crate::runtime) fn may_say(&self) -> bool {
-        self.rate.allows(Instant::now())
+        self.0.rate.allows(Instant::now())
     }
 }
