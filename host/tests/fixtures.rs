@@ -35,6 +35,14 @@ async fn empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bench() {
+    let host = host().await;
+    let user = r#"{"id":"u-1","email":"ada@example.com","name":"Ada"}"#;
+    assert_eq!(host.deliver("test.bench", user).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(host.deliver("test.bench", r#"{"id":"u-1"}"#).await.code(), "reject");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn count() {
     assert_eq!(host().await.deliver("test.count", "{}").await.status, StatusCode::NO_CONTENT);
 }

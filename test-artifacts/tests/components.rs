@@ -88,6 +88,11 @@ fn user_name_changed() {
 }
 
 #[test]
+fn bench() {
+    Surface::of(artifacts::BENCH).is_a_handler_with(&[]);
+}
+
+#[test]
 fn empty() {
     Surface::of(artifacts::EMPTY).is_a_handler_with(&[]);
 }
