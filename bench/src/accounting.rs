@@ -61,18 +61,75 @@ impl Cpu {
     }
 }
 
+/// The memory that a process has, in bytes.
+#[derive(Debug, Default, Clone, Copy, serde::Serialize)]
+pub(crate) struct Memory {
+    /// Pages that are in memory.
+    pub(crate) resident: u64,
+    /// The same, each divided by how many processes share it.
+    pub(crate) proportional: u64,
+    /// The most that was resident, since the start of the process or the last [`Self::forget_peak`].
+    pub(crate) peak: u64,
+}
+
+impl Memory {
+    /// What a process has now.
+    ///
+    /// # Errors
+    /// Where there is no such process.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let process = Path::new("/proc").join(pid.to_string());
+        let read = |file: &str, field: &str| {
+            let text = fs::read_to_string(process.join(file)).with_context(|| format!("{file} of process {pid}"))?;
+            let line = text.lines().find_map(|line| line.strip_prefix(field));
+            let kibibytes =
+                line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|text| text.parse::<u64>().ok());
+            Ok::<_, anyhow::Error>(kibibytes.with_context(|| format!("{file} of process {pid} has no {field}"))? * 1024)
+        };
+        Ok(Self {
+            resident: read("status", "VmRSS:")?,
+            proportional: read("smaps_rollup", "Pss:")?,
+            peak: read("status", "VmHWM:")?,
+        })
+    }
+
+    /// Has the peak count from now on.
+    ///
+    /// # Errors
+    /// Where there is no such process, or it is somebody else's.
+    pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").with_context(|| format!("clear_refs of process {pid}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn work_is_counted_to_whom_it_belongs_also_when_its_thread_is_gone() {
-        let work = || (0..100_000_000u64).fold(0u64, |sum, number| std::hint::black_box(sum ^ number));
+        // As long as it takes to have had a tenth of a second, however busy the machine is.
+        let had =
+            || fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse().unwrap();
+        let work = move || {
+            let begin: u64 = had();
+            while had() < begin + 100_000_000 {}
+        };
         let start = Cpu::of(std::process::id()).unwrap();
         work();
         let own = Cpu::of(std::process::id()).unwrap();
         assert!(own.since(&start) > Duration::ZERO);
         std::thread::spawn(work).join().unwrap();
         assert!(Cpu::of(std::process::id()).unwrap().since(&own) > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_peak_is_forgotten_and_comes_back() {
+        let pid = std::process::id();
+        drop(std::hint::black_box(vec![1u8; 64 << 20]));
+        assert!(Memory::of(pid).unwrap().peak > 64 << 20);
+        Memory::forget_peak(pid).unwrap();
+        let memory = Memory::of(pid).unwrap();
+        assert!(memory.peak < 64 << 20 && memory.proportional > 0, "{memory:?}");
     }
 }

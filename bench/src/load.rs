@@ -1,6 +1,7 @@
 //! The load: a fixed number of events over kept connections, each answer of them checked.
 
 mod closed;
+mod open;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -80,6 +81,18 @@ impl Generator {
         self.connections = connections;
         Ok(run)
     }
+
+    /// Sends these events at a rate, so many a second, whether those before were answered or not. A latency counts from
+    /// when an event was due, so that a server which stalls is charged for all that had to wait meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::closed`].
+    pub(crate) fn open(&mut self, events: Vec<Bytes>, rate: f64) -> Result<Run> {
+        let connections = std::mem::take(&mut self.connections);
+        let (run, connections) = self.runtime.block_on(open::run(connections, events, rate))?;
+        self.connections = connections;
+        Ok(run)
+    }
 }
 
 impl Connection {
@@ -114,7 +127,8 @@ impl Connection {
     }
 }
 
-fn latencies() -> Result<Latencies> {
+/// None yet.
+pub(crate) fn latencies() -> Result<Latencies> {
     Ok(Histogram::new_with_max(HIGHEST, DIGITS)?)
 }
 

@@ -1,22 +1,34 @@
 //! What an event costs: the host beside a bare server and its peers, under one generated load.
+//!
+//! `cargo xtask bench` builds and installs all that it takes, and runs it.
 
 mod accounting;
+mod bench;
 mod contender;
 mod event;
+mod field;
+mod first;
 mod handlers;
 mod load;
 mod measure;
+mod mix;
+mod parts;
+mod peers;
+mod report;
+mod round;
 mod server;
+mod surroundings;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use contender::Contender;
+use bench::{Bench, Scale};
 use event::Factory;
-use measure::{Load, measure};
 
 fn main() -> ExitCode {
     match run(&command().get_matches()) {
@@ -29,54 +41,54 @@ fn main() -> ExitCode {
 }
 
 fn command() -> Command {
-    let number = |name: &'static str, default: &'static str| {
-        Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(usize))
-    };
+    let path = |name: &'static str| Arg::new(name).long(name).value_parser(value_parser!(PathBuf));
+    let about: Vec<_> = parts::ALL.iter().map(|(name, about, _)| format!("  {name:<12}{about}")).collect();
     Command::new("tidemill-bench")
-        .about("Measures what an event costs")
-        .arg(Arg::new("only").long("only").value_name("CONTENDER").help("Only this one"))
-        .arg(number("rounds", "3").help("Rounds, in each of which every contender is measured once"))
-        .arg(number("events", "50000").help("Events that are measured, of each in each round"))
-        .arg(number("warm-up", "5000").help("Events before them"))
-        .arg(number("size", "100").help("Bytes of each event's data"))
-        .arg(number("connections", "32").help("Connections, each with one event in flight"))
+        .about("Measures what an event costs the host, beside a bare server and its peers")
+        .arg(
+            Arg::new("part")
+                .value_parser(PossibleValuesParser::new(parts::ALL.map(|(name, ..)| name)))
+                .action(ArgAction::Append)
+                .hide_possible_values(true)
+                .help("Only this part; may be given more than once [default: all]"),
+        )
+        .arg(Arg::new("only").long("only").value_name("NAME").help("Only `native` and contenders whose names begin so"))
+        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Few events, to see that it works"))
+        .arg(
+            Arg::new("rounds")
+                .long("rounds")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .help("Rounds, in each of which every contender is measured once"),
+        )
+        .arg(path("page").value_name("FILE").help("Page to write the tables into; plots and JSON go beside it"))
+        .arg(path("peers").value_name("DIR").default_value("target/bench/peers").help("Where peers are installed"))
+        .after_help(format!("Parts:\n{}", about.join("\n")))
 }
 
 fn run(matches: &ArgMatches) -> Result<()> {
-    let number = |name: &str| matches.get_one::<usize>(name).copied().unwrap_or_default();
     let own = std::env::current_exe()?;
-    let programs = own.parent().context("this program is in no folder")?;
-    let folder = tempfile::tempdir()?;
-    handlers::write(folder.path(), 1)?;
-    let mut contenders = vec![
-        Contender::native(programs),
-        Contender::host("host", programs, folder.path().to_owned(), &[]),
-        Contender::host("host, log-level=warn", programs, folder.path().to_owned(), &["--log-level", "warn"]),
-    ];
-    if let Some(only) = matches.get_one::<String>("only") {
-        contenders.retain(|contender| contender.name == only);
+    let programs = own.parent().context("this program is in no folder")?.to_owned();
+    let peers = matches.get_one::<PathBuf>("peers").cloned().unwrap_or_default();
+    let mut scale = if matches.get_flag("quick") { Scale::QUICK } else { Scale::FULL };
+    if let Some(rounds) = matches.get_one("rounds") {
+        scale.rounds = *rounds;
     }
     #[expect(clippy::disallowed_methods, reason = "the composition root reads the clock")]
-    let mut factory = Factory::new(SystemTime::now())?;
-    let load = Load {
-        events: number("events"),
-        warm_up: number("warm-up"),
-        size: number("size"),
-        connections: number("connections"),
-    };
-    for round in 1..=number("rounds") {
-        for contender in &contenders {
-            let figures = measure(contender, &mut factory, load)?;
-            let at = |quantile: f64| figures.latencies.value_at_quantile(quantile) as f64 / 1000.0;
-            println!(
-                "{round} {:<24} {:>8.1} µs CPU an event, {:>8.0} events/s, p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs",
-                contender.name,
-                figures.cpu.as_nanos() as f64 / 1000.0,
-                figures.throughput,
-                at(0.5),
-                at(0.99),
-                at(0.999)
-            );
+    let now = SystemTime::now();
+    let surroundings = surroundings::describe(now, &programs, &peers);
+    let only = matches.get_one::<String>("only").cloned();
+    let mut bench = Bench { programs, peers, only, scale, factory: Factory::new(now)?, scratch: tempfile::tempdir()? };
+    let asked: Vec<&String> = matches.get_many("part").into_iter().flatten().collect();
+    for (name, _, part) in parts::ALL {
+        if !asked.is_empty() && !asked.iter().any(|asked| *asked == name) {
+            continue;
+        }
+        println!("\n== {name} ==");
+        let section = part(&mut bench).with_context(|| format!("the part {name}"))?;
+        println!("\n{}", section.text);
+        if let Some(page) = matches.get_one::<PathBuf>("page") {
+            report::write(page, &section, &surroundings)?;
         }
     }
     Ok(())

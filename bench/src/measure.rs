@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 
 use crate::accounting::Cpu;
 use crate::contender::Contender;
-use crate::event::{EVENT_TYPE, Factory};
+use crate::event::Factory;
+use crate::handlers::event_type;
 use crate::load::{Generator, Latencies};
+use crate::mix::Mix;
 use crate::server::Server;
 
 /// Bytes of data that lie signed ahead at once: each takes a third more on the wire.
@@ -16,7 +18,7 @@ const AHEAD: usize = 48 << 20;
 
 /// What is sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Load {
+pub(crate) struct Load<'a> {
     /// Events that are measured.
     pub(crate) events: usize,
     /// Events before them.
@@ -25,51 +27,90 @@ pub(crate) struct Load {
     pub(crate) size: usize,
     /// Connections, each with one event in flight.
     pub(crate) connections: usize,
+    /// Whom they are for.
+    pub(crate) mix: &'a Mix,
 }
 
 /// What a measurement gave.
 pub(crate) struct Figures {
-    /// Time on a processor, of the server alone, for each event.
-    pub(crate) cpu: Duration,
+    /// Time on a processor, of the server alone, for each event, in microseconds.
+    pub(crate) cpu: f64,
     /// Events handled in a second.
     pub(crate) throughput: f64,
-    /// From sending an event to its whole answer.
+    /// From sending an event to its whole answer; in an open loop from when it was due.
     pub(crate) latencies: Latencies,
 }
 
-/// Starts a contender anew and measures it under this load, in a closed loop.
-///
-/// # Errors
-/// Where it can't be started, or answers an event with anything but success.
-pub(crate) fn measure(contender: &Contender, factory: &mut Factory, load: Load) -> Result<Figures> {
-    let server = Server::start(|port| contender.command(port))?;
-    let mut generator = Generator::connect(server.port(), load.connections, contender.success)?;
-    for events in batches(factory, load.warm_up, load.size) {
-        generator.closed(events).with_context(|| format!("{}, warming up", contender.name))?;
-    }
-    let (mut cpu, mut elapsed) = (Duration::ZERO, Duration::ZERO);
-    let mut latencies: Option<Latencies> = None;
-    for events in batches(factory, load.events, load.size) {
-        // Read around each batch, so that what a server does while events are signed is not counted.
-        let before = Cpu::of(server.pid())?;
-        let run = generator.closed(events).with_context(|| contender.name)?;
-        cpu += Cpu::of(server.pid())?.since(&before);
-        elapsed += run.elapsed;
-        match &mut latencies {
-            Some(latencies) => latencies.add(run.latencies)?,
-            None => latencies = Some(run.latencies),
+/// A contender that was started anew, and has seen some events.
+pub(crate) struct Warm<'a> {
+    contender: &'a Contender,
+    server: Server,
+    generator: Generator,
+}
+
+impl<'a> Warm<'a> {
+    /// Starts a contender and warms it up.
+    ///
+    /// # Errors
+    /// Where it can't be started, or answers an event with anything but success.
+    pub(crate) fn up(contender: &'a Contender, factory: &mut Factory, load: Load<'_>) -> Result<Self> {
+        let server = Server::start(|port| contender.command(port))?;
+        let generator = Generator::connect(server.port(), load.connections, contender.success)?;
+        let mut warm = Self { contender, server, generator };
+        for events in batches(factory, load.warm_up, load) {
+            warm.generator.closed(events).with_context(|| format!("{}, warming up", contender.name))?;
         }
+        Ok(warm)
     }
-    Ok(Figures {
-        cpu: cpu.div_f64(load.events as f64),
-        throughput: load.events as f64 / elapsed.as_secs_f64(),
-        latencies: latencies.context("a load of no events")?,
-    })
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// Measures it at full load: each connection has an event in flight all the time.
+    ///
+    /// # Errors
+    /// Where it answers an event with anything but success.
+    pub(crate) fn at_full_load(&mut self, factory: &mut Factory, load: Load<'_>) -> Result<Figures> {
+        self.measure(factory, load, Generator::closed)
+    }
+
+    /// Measures it at a rate, so many events a second, whether those before were answered or not.
+    ///
+    /// # Errors
+    /// As [`Self::at_full_load`].
+    pub(crate) fn at_rate(&mut self, rate: f64, factory: &mut Factory, load: Load<'_>) -> Result<Figures> {
+        self.measure(factory, load, |generator, events| generator.open(events, rate))
+    }
+
+    fn measure(
+        &mut self,
+        factory: &mut Factory,
+        load: Load<'_>,
+        mut run: impl FnMut(&mut Generator, Vec<Bytes>) -> Result<crate::load::Run>,
+    ) -> Result<Figures> {
+        let (mut cpu, mut elapsed, mut latencies) = (Duration::ZERO, Duration::ZERO, crate::load::latencies()?);
+        for events in batches(factory, load.events, load) {
+            // Read around each batch, so that what a server does while events are signed is not counted.
+            let before = Cpu::of(self.pid())?;
+            let run = run(&mut self.generator, events).with_context(|| self.contender.name.clone())?;
+            cpu += Cpu::of(self.pid())?.since(&before);
+            elapsed += run.elapsed;
+            latencies.add(run.latencies)?;
+        }
+        if latencies.len() != load.events as u64 {
+            bail!("{}: {} latencies of {} events", self.contender.name, latencies.len(), load.events);
+        }
+        let events = load.events as f64;
+        Ok(Figures { cpu: cpu.as_secs_f64() * 1e6 / events, throughput: events / elapsed.as_secs_f64(), latencies })
+    }
 }
 
 /// So many events, signed as they are asked for, in portions that fit into memory.
-fn batches(factory: &mut Factory, count: usize, size: usize) -> impl Iterator<Item = Vec<Bytes>> {
-    let most = (AHEAD / size.max(1000)).max(1);
+fn batches(factory: &mut Factory, count: usize, load: Load<'_>) -> impl Iterator<Item = Vec<Bytes>> {
+    let most = (AHEAD / load.size.max(1000)).max(1);
     let portions = (0..count).step_by(most).map(move |start| most.min(count - start));
-    portions.map(move |portion| (0..portion).map(|_| factory.event(EVENT_TYPE, size)).collect())
+    portions
+        .map(move |portion| (0..portion).map(|_| factory.event(&event_type(load.mix.choose()), load.size)).collect())
 }

@@ -63,6 +63,6 @@ impl Drop for Server {
 }
 
 /// A port of this machine on which nobody listens just now.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,5 +1,6 @@
 //! The project's own commands, `cargo xtask COMMAND`: what a newcomer, a CI machine and a release need.
 
+mod bench;
 mod children;
 mod demo;
 mod fuzz;
@@ -29,6 +30,12 @@ Usage: cargo xtask COMMAND
   test --only P   One part of it: fmt, clippy, test or fuzz
   fuzz            Tries the decoders of what strangers send with what a fuzzer makes of real examples: every target, or
                   those that are named, for 20 seconds each, or --seconds N. Takes the nightly toolchain and cargo-fuzz
+  bench           Measures what an event costs the host, beside a bare server, functions-framework, workerd and wasmtime
+                  serve, and writes tables and plots into docs/performance.md. All parts, or those that are named:
+                  contenders, bodies, growth, start, memory
+  bench --quick   The same with few events, to see that it works; what it writes is under target/bench/quick
+  bench --only N  Only the bare server and those whose names begin with N. --rounds N: so many, instead of 5;
+                  --no-peers: measures peers only where they are installed already
   image           Builds the Dockerfile with buildah, over base images made on this machine, and runs the container once.
                   For Debian without a Docker engine, as root. With Docker: docker build --tag tidemill-host .
   image --bases   Only makes the base images
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
             Ok(plan) => fuzz::main(&plan),
             Err(error) => return misused(&format!("fuzz: {error:#}")),
         },
+        ["bench", arguments @ ..] => bench::main(arguments),
         ["image"] => image::main(Work::All),
         ["image", "--bases"] => image::main(Work::Bases),
         ["image", "--run"] => image::main(Work::Run),

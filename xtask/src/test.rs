@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::tools::{cargo, fuzz_targets, guests, output, program, random_guests, root, run};
+use crate::tools::{cargo, fuzz_targets, guests, output, program, random_guests, root, run, wasmtime_peer};
 use crate::{fuzz, setup};
 
 /// Seconds for each fuzz target: time to run every seed and what is near it, not to find what hides.
@@ -128,6 +128,7 @@ fn steps() -> Result<Vec<Step>> {
         step(Part::Fmt, "format", root(), "fmt --all --check"),
         step(Part::Fmt, "format of the guests", guests(), "fmt --all --check"),
         step(Part::Fmt, "format of the maker of random guests", random_guests(), "fmt --check"),
+        step(Part::Fmt, "format of the bench's component", wasmtime_peer(), "fmt --check"),
         step(Part::Fmt, "format of the fuzz targets", fuzz_targets(), "fmt --check"),
         step(
             Part::Clippy,
@@ -140,6 +141,12 @@ fn steps() -> Result<Vec<Step>> {
             "lints of the maker of random guests",
             random_guests(),
             "clippy --locked --all-targets -- -D warnings",
+        ),
+        step(
+            Part::Clippy,
+            "lints of the bench's component",
+            wasmtime_peer(),
+            &format!("clippy --locked --target {guest} -- -D warnings"),
         ),
         step(Part::Clippy, "lints", root(), "clippy --locked --workspace --all-targets -- -D warnings"),
         // The guests' own tests hold no world, so they run natively; as components they run under the host's tests.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// What `cargo run` sets for this process and a cargo below it must not see: build scripts such as ring's ask for them,
 /// so with these the same crates would be built again each time that a plain `cargo build` takes turns with a command.
@@ -47,6 +48,11 @@ pub(crate) fn random_guests() -> PathBuf {
 /// The workspace of the fuzz targets.
 pub(crate) fn fuzz_targets() -> PathBuf {
     root().join("fuzz")
+}
+
+/// The component that the bench has `wasmtime serve` run, a workspace of its own.
+pub(crate) fn wasmtime_peer() -> PathBuf {
+    root().join("bench/peers/wasmtime-serve")
 }
 
 /// An environment variable that is set to something.
@@ -100,4 +106,25 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 fn line(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     words.iter().map(|word: &&OsStr| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The program of a name among cargo's messages, as `--message-format json` has it write them.
+pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let paths = messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
+    paths.into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_where_cargo_says_that_it_is() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+                        not json\n\
+                        {\"reason\":\"compiler-artifact\",\"executable\":\"/elsewhere/debug/user-api\"}\n";
+        assert_eq!(executable(messages, "user-api"), Some(PathBuf::from("/elsewhere/debug/user-api")));
+        assert_eq!(executable(messages, "tidemill"), None);
+    }
 }

@@ -6,13 +6,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use super::workshop::Workshop;
 use crate::children::Running;
 use crate::interrupt::Interrupt;
 use crate::setup::GUEST_TARGET;
-use crate::tools::{cargo, program, root};
+use crate::tools::{cargo, executable, program, root};
 
 /// Longer than any machine should take.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -45,8 +44,8 @@ pub(super) fn all(interrupt: &Interrupt, workshop: &Workshop, folder: &Path) -> 
         }
     })?;
     let messages = fs::read_to_string(&messages).with_context(|| format!("{} can't be read", messages.display()))?;
-    let executable = |name| executable(&messages, name).with_context(|| format!("cargo built no program `{name}`"));
-    Ok(Programs { tidemill: executable("tidemill")?, user_api: executable("user-api")? })
+    let built = |name| executable(&messages, name).with_context(|| format!("cargo built no program `{name}`"));
+    Ok(Programs { tidemill: built("tidemill")?, user_api: built("user-api")? })
 }
 
 /// The handlers that are still to build, one after the other.
@@ -76,26 +75,5 @@ impl Handlers {
         command.env_remove("CARGO_TARGET_DIR");
         self.current = Some(Running::start("building a handler", &mut command, Some(self.log.clone()))?);
         Ok(false)
-    }
-}
-
-/// The program of a name among cargo's messages.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let paths = messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
-    paths.into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_is_found_where_cargo_says_that_it_is() {
-        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
-                        not json\n\
-                        {\"reason\":\"compiler-artifact\",\"executable\":\"/elsewhere/debug/user-api\"}\n";
-        assert_eq!(executable(messages, "user-api"), Some(PathBuf::from("/elsewhere/debug/user-api")));
-        assert_eq!(executable(messages, "tidemill"), None);
     }
 }

@@ -6,6 +6,7 @@
 
 mod envelope;
 mod signature;
+mod work;
 
 use std::convert::Infallible;
 use std::io;
@@ -20,22 +21,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
-use envelope::Envelope;
 use signature::Key;
-
-/// What every contender parses an event's data as.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "parsing it is all the work there is")]
-struct User {
-    id: String,
-    email: String,
-    name: String,
-    #[serde(default)]
-    bio: String,
-}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -77,17 +65,6 @@ async fn connection(stream: TcpStream, key: Arc<Key>) {
 async fn answer(request: Request<Incoming>, key: Arc<Key>) -> Result<Response<Empty<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     let mut answer = Response::new(Empty::new());
-    *answer.status_mut() = handle(&body, &key);
+    *answer.status_mut() = StatusCode::from_u16(work::handle(&body, &key)).unwrap_or_default();
     Ok(answer)
-}
-
-fn handle(body: &[u8], key: &Key) -> StatusCode {
-    let Some((attributes, data)) = Envelope::decode(body) else { return StatusCode::BAD_REQUEST };
-    if !key.verifies(&attributes, &data) {
-        return StatusCode::FORBIDDEN;
-    }
-    match serde_json::from_slice::<User>(&data) {
-        Ok(_) => StatusCode::NO_CONTENT,
-        Err(_) => StatusCode::UNPROCESSABLE_ENTITY,
-    }
 }
