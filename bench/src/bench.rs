@@ -71,6 +71,7 @@ impl Bench {
     /// # Errors
     /// Where it can't be made.
     pub(crate) fn in_store(&self, count: usize) -> Result<Handlers> {
+        println!("compiling {count} ahead of time, where they aren't yet");
         handlers::in_store(&self.scratch.path().join(format!("store-{count}")), &self.programs, count)
     }
 

@@ -73,10 +73,11 @@ pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> Result<String> {
 /// Where they can't be drawn, as where there is no point.
 pub(crate) fn lines(title: &str, across: &str, up: &str, lines: &[Line]) -> Result<String> {
     let points = || lines.iter().flat_map(|line| &line.points);
-    let range = |of: fn(&(f64, f64)) -> f64, room: f64| {
+    // Above the lines there is room for the legend.
+    let range = |of: fn(&(f64, f64)) -> f64, above: f64| {
         let least = points().map(of).fold(f64::MAX, f64::min);
         let most = points().map(of).fold(f64::MIN_POSITIVE, f64::max);
-        least / room..most * room
+        least / 1.1..most * 1.1 * (most / least).max(2.0).powf(above)
     };
     let mut svg = String::new();
     {
@@ -87,7 +88,7 @@ pub(crate) fn lines(title: &str, across: &str, up: &str, lines: &[Line]) -> Resu
             .margin(14)
             .x_label_area_size(44)
             .y_label_area_size(64)
-            .build_cartesian_2d(range(|point| point.0, 1.1).log_scale(), range(|point| point.1, 1.6).log_scale())
+            .build_cartesian_2d(range(|point| point.0, 0.0).log_scale(), range(|point| point.1, 0.5).log_scale())
             .map_err(drawn)?;
         chart
             .configure_mesh()
