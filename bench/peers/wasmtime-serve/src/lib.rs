@@ -8,11 +8,12 @@ mod signature;
 #[path = "../../../src/bin/tidemill-bench-native/work.rs"]
 mod work;
 
+use std::io::Read;
 use std::sync::LazyLock;
 
 use signature::Key;
-use wstd::http::body::Body;
-use wstd::http::{Error, Request, Response};
+use wasip2::exports::http::incoming_handler::Guest;
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
 
 /// Derived once in the life of an instance.
 static KEY: LazyLock<Option<Key>> = LazyLock::new(|| {
@@ -20,9 +21,27 @@ static KEY: LazyLock<Option<Key>> = LazyLock::new(|| {
     Key::parse(&std::env::var("KEY").ok()?)
 });
 
-#[wstd::http_server]
-async fn main(mut request: Request<Body>) -> Result<Response<Body>, Error> {
-    let body = request.body_mut().contents().await?;
-    let status = KEY.as_ref().map_or(500, |key| work::handle(body, key));
-    Ok(Response::builder().status(status).body(Body::empty())?)
+struct Bench;
+
+wasip2::http::proxy::export!(Bench);
+
+impl Guest for Bench {
+    fn handle(request: IncomingRequest, answer: ResponseOutparam) {
+        let status = match (body(&request), KEY.as_ref()) {
+            (Some(body), Some(key)) => work::handle(&body, key),
+            _ => 500,
+        };
+        let response = OutgoingResponse::new(Fields::new());
+        let response = response.set_status_code(status).map(|()| response);
+        ResponseOutparam::set(answer, response.map_err(|()| wasip2::http::types::ErrorCode::InternalError(None)));
+    }
+}
+
+/// The whole body; `None` where the connection breaks before.
+fn body(request: &IncomingRequest) -> Option<Vec<u8>> {
+    let incoming = request.consume().ok()?;
+    let mut stream = incoming.stream().ok()?;
+    let mut body = Vec::new();
+    stream.read_to_end(&mut body).ok()?;
+    Some(body)
 }
