@@ -1,6 +1,7 @@
 //! How the host's costs grow: by handlers, evenly used and with skew, and by connections.
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::accounting::Memory;
@@ -47,6 +48,22 @@ impl Curves {
     }
 }
 
+/// What a host has in memory.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+struct Residence {
+    /// With all its handlers loaded, after the first event of one. It takes all of a release up at once.
+    loaded: Memory,
+    /// After each of them has had events.
+    used: Memory,
+}
+
+fn residence(bench: &mut Bench, host: &Contender, used: &Warm<'_>, load: Load<'_>) -> Result<Residence> {
+    let first = Mix::new(1, How::Even);
+    let load = Load { warm_up: 1, connections: 1, mix: &first, ..load };
+    let loaded = Warm::up(host, &mut bench.factory, load)?;
+    Ok(Residence { loaded: Memory::of(loaded.pid())?, used: Memory::of(used.pid())? })
+}
+
 fn by_handlers(bench: &mut Bench) -> Result<(Table, Curves, Vec<Value>)> {
     let counts = bench.by_tens();
     let mut hosts = Vec::new();
@@ -55,7 +72,7 @@ fn by_handlers(bench: &mut Bench) -> Result<(Table, Curves, Vec<Value>)> {
     }
     // For each number of handlers the rounds, evenly and with skew.
     let mut cpu = vec![[Vec::new(), Vec::new()]; counts.len()];
-    let mut memory = vec![Memory::default(); counts.len()];
+    let mut memory = vec![Residence::default(); counts.len()];
     for _ in 0..bench.scale.rounds {
         for (place, (host, &count)) in hosts.iter().zip(&counts).enumerate() {
             for (kind, how) in [How::Even, How::Zipf].into_iter().enumerate() {
@@ -63,11 +80,10 @@ fn by_handlers(bench: &mut Bench) -> Result<(Table, Curves, Vec<Value>)> {
                 let load = load(bench, CONNECTIONS, &mix);
                 // Each handler has had events before its cost is counted.
                 let warm_up = Load { warm_up: load.warm_up.max(4 * count), mix: &idle, ..load };
-                if kind == 0 {
-                    let server = crate::server::Server::start(|port| host.command(port))?;
-                    *memory.get_mut(place).context("a count too many")? = Memory::of(server.pid())?;
-                }
                 let mut warm = Warm::up(host, &mut bench.factory, warm_up)?;
+                if kind == 0 {
+                    *memory.get_mut(place).context("a count too many")? = residence(bench, host, &warm, warm_up)?;
+                }
                 let figures = warm.at_full_load(&mut bench.factory, load)?;
                 println!("{count} handlers, {how:?}: {} µs", number(figures.cpu));
                 let of = cpu.get_mut(place).and_then(|cpu| cpu.get_mut(kind)).context("a count too many")?;
@@ -84,7 +100,8 @@ fn by_handlers(bench: &mut Bench) -> Result<(Table, Curves, Vec<Value>)> {
         "to one handler",
         "with skew, µs",
         "to one handler",
-        "resident, MiB",
+        "loaded, MiB",
+        "used, MiB",
         "KiB a handler",
     ];
     let mut table = Table::new(head);
@@ -93,12 +110,15 @@ fn by_handlers(bench: &mut Bench) -> Result<(Table, Curves, Vec<Value>)> {
         let ratios = [even, zipf].map(|rounds| Spread::of_ratios(rounds, &one).map_or_else(String::new, ratio));
         let each = match count - 1 {
             0 => String::new(),
-            further => number(memory.resident.saturating_sub(least.resident) as f64 / 1024.0 / further as f64),
+            further => {
+                number(memory.used.resident.saturating_sub(least.used.resident) as f64 / 1024.0 / further as f64)
+            }
         };
-        let resident = number(memory.resident as f64 / f64::from(1 << 20));
+        let [loaded, used] =
+            [memory.loaded, memory.used].map(|memory| number(memory.resident as f64 / f64::from(1 << 20)));
         let [even_us, zipf_us] = medians.map(number);
         let [to_even, to_zipf] = ratios;
-        table.row([count.to_string(), even_us, to_even, zipf_us, to_zipf, resident, each]);
+        table.row([count.to_string(), even_us, to_even, zipf_us, to_zipf, loaded, used, each]);
         curves.add(*count, medians);
         curves.figures.push(json!({ "handlers": count, "even_cpu_us": even, "zipf_cpu_us": zipf }));
     }
