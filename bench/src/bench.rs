@@ -83,6 +83,14 @@ impl Bench {
         handlers::in_folder(&self.scratch.path().join(format!("folder-{count}")), count)
     }
 
+    /// A folder with one handler, whose instances handle so many events each.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub(crate) fn reusing(&self, events: u32) -> Result<Handlers> {
+        handlers::reusing(&self.scratch.path().join("folder-reusing"), events)
+    }
+
     /// Whether this contender is asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         name == "native" || self.only.as_ref().is_none_or(|only| name.starts_with(only.as_str()))

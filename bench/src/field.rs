@@ -25,6 +25,9 @@ impl Field {
             let host = Contender::host(name, &bench.programs, bench.in_folder(1)?, settings);
             field.contenders.push(host);
         }
+        let settings = ["--log-level", "warn", "--grant", "* reuse=1000"];
+        let reusing = Contender::host("host, reuse=1000", &bench.programs, bench.reusing(1000)?, &settings);
+        field.contenders.push(reusing);
         for peer in peers::all(&bench.peers).into_iter().filter(|peer| bench.wants(peer.name)) {
             match peer.contender {
                 Ok(contender) => field.contenders.push(contender),

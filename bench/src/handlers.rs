@@ -31,6 +31,17 @@ pub(crate) fn in_folder(folder: &Path, count: usize) -> Result<Handlers> {
     Ok(Handlers::Folder(folder.to_owned()))
 }
 
+/// Puts one handler into a folder, whose instances handle so many events each, one after the other.
+///
+/// # Errors
+/// Where the folder can't be written.
+pub(crate) fn reusing(folder: &Path, events: u32) -> Result<Handlers> {
+    let handlers = in_folder(folder, 1)?;
+    let manifest = format!("{}\n[instances]\nreuse = {events}\n", fs::read_to_string(BENCH_MANIFEST)?);
+    fs::write(folder.join("bench-0").join("handler.toml"), manifest)?;
+    Ok(handlers)
+}
+
 /// Makes a store in a folder, in which so many handlers are live, signed and compiled ahead of time. One that was made
 /// there before is taken as it is.
 ///

@@ -1,27 +1,40 @@
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
 
 /// Runs a guest until it is done or has computed for longer than its budget; then the error is the budget.
 ///
 /// What counts is the time that its task holds a thread. A guest that computes is made to give it up at each tick, so
 /// that is looked at in time; one that waits doesn't hold any.
-pub(super) async fn within<F: Future>(budget: Option<Duration>, guest: F) -> Result<F::Output, Duration> {
-    let Some(budget) = budget else { return Ok(guest.await) };
-    let mut guest = pin!(guest);
-    let mut used = Duration::ZERO;
-    poll_fn(|context| {
+pub(super) fn within<F: Future>(budget: Option<Duration>, guest: F) -> Within<F> {
+    Within { budget, used: Duration::ZERO, guest }
+}
+
+pin_project! {
+    /// See [`within`]. A guest's future is large, and an async function would hold it several times.
+    pub(super) struct Within<F> {
+        budget: Option<Duration>,
+        used: Duration,
+        #[pin]
+        guest: F,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Result<F::Output, Duration>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(budget) = *this.budget else { return Poll::Ready(Ok(ready!(this.guest.poll(context)))) };
         let start = Instant::now();
-        let polled = guest.as_mut().poll(context);
-        used += start.elapsed();
-        match polled {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending if used > budget => Poll::Ready(Err(budget)),
-            Poll::Pending => Poll::Pending,
+        if let Poll::Ready(output) = this.guest.poll(context) {
+            return Poll::Ready(Ok(output));
         }
-    })
-    .await
+        *this.used += start.elapsed();
+        if *this.used > budget { Poll::Ready(Err(budget)) } else { Poll::Pending }
+    }
 }
 
 #[cfg(test)]
