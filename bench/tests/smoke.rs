@@ -31,7 +31,7 @@ fn every_event_is_answered_and_counted_and_what_comes_of_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (figures, page) = bench(folder.path(), "contenders");
     let names: Vec<_> = figures["contenders"].as_array().unwrap().iter().map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, [Some("native"), Some("host"), Some("host, log-level=warn")]);
+    assert_eq!(names, [Some("native"), Some("host"), Some("host, log-level=warn"), Some("host, reuse=1000")]);
     for row in figures["contenders"].as_array().unwrap() {
         assert!(
             row["cpu_us"]["median"].as_f64().unwrap() > 0.0 && row["half_load_ns"][2].as_u64().unwrap() > 0,
