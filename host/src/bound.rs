@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many are taken, of how many there are.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub struct Bound {
     taken: AtomicUsize,
     most: usize,
 }
@@ -19,7 +19,8 @@ pub struct Taken {
 
 impl Bound {
     /// None taken, of `most`.
-    pub(crate) fn new(most: usize) -> Arc<Self> {
+    #[must_use]
+    pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { taken: AtomicUsize::new(0), most })
     }
 
@@ -34,7 +35,8 @@ impl Bound {
     }
 
     /// Takes so many, or none where fewer are left.
-    pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
+    #[must_use]
+    pub fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
         self.add(count).then(|| Taken { bound: Arc::clone(self), count })
     }
 

@@ -7,7 +7,7 @@
 pub mod app;
 pub mod artifact;
 pub mod auth;
-mod bound;
+pub mod bound;
 mod by_name;
 pub mod config;
 pub mod dead_letter;

@@ -6,6 +6,7 @@ mod demo;
 mod fuzz;
 mod http;
 mod image;
+mod instructions;
 mod interrupt;
 mod setup;
 mod test;
@@ -25,9 +26,9 @@ Usage: cargo xtask COMMAND
   demo            Builds everything, starts the local loop and the example API, and plays a scenario: a user registers,
                   changes a name, likes a post, and a handler is swapped while it runs. Stays until Ctrl-C
   demo --once     The same, and ends after the scenario: 0 where every step happened, 1 where one did not
-  test            Everything that CI checks: format, lints and tests, of the host's workspace and of the guests', and
-                  a short run of the fuzz targets
-  test --only P   One part of it: fmt, clippy, test or fuzz
+  test            Everything that CI checks: format, lints and tests, of the host's workspace and of the guests', the
+                  instructions that each step of an event's way takes, and a short run of the fuzz targets
+  test --only P   One part of it: fmt, clippy, test, instructions or fuzz
   fuzz            Tries the decoders of what strangers send with what a fuzzer makes of real examples: every target, or
                   those that are named, for 20 seconds each, or --seconds N. Takes the nightly toolchain and cargo-fuzz
   bench           Measures what an event costs the host, beside a bare server, functions-framework, workerd and wasmtime
@@ -60,7 +61,10 @@ fn main() -> ExitCode {
         ["test"] => test::main(&Part::ALL),
         ["test", "--only", part] => match Part::named(part) {
             Some(part) => test::main(&[part]),
-            None => return misused(&format!("test --only {part}: there are the parts fmt, clippy, test and fuzz")),
+            None => {
+                let parts = "fmt, clippy, test, instructions and fuzz";
+                return misused(&format!("test --only {part}: there are the parts {parts}"));
+            }
         },
         ["fuzz", arguments @ ..] => match Plan::read(arguments) {
             Ok(plan) => fuzz::main(&plan),

@@ -152,6 +152,36 @@ fn docker_registry() -> Result<()> {
     apt_install(&["docker-registry"])
 }
 
+/// Sees to it that instructions can be counted. Where that fails it says so and gives false; in CI it fails.
+pub(crate) fn callgrind() -> Result<bool> {
+    match valgrind() {
+        Ok(()) => Ok(true),
+        Err(error) if in_ci() => Err(error.context("CI is true, so the instructions must be counted")),
+        Err(error) => {
+            println!("SKIPPED instructions: {error:#}");
+            Ok(false)
+        }
+    }
+}
+
+fn valgrind() -> Result<()> {
+    // Then callgrind shows each program the same processor, whichever there is, and the same bounds hold.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    let is_bounded = std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    let is_bounded = false;
+    if !is_bounded {
+        bail!("the bounds are those of Linux on x86-64 with AVX2");
+    }
+    if has("valgrind") {
+        return Ok(());
+    }
+    if !has("apt-get") || !is_root()? {
+        bail!("there is no valgrind: on Debian and Ubuntu, apt-get install valgrind");
+    }
+    apt_install(&["valgrind"])
+}
+
 /// Sees to it that the fuzz targets can be built and run. Where that fails it says so and gives false; in CI it fails.
 pub(crate) fn fuzzer() -> Result<bool> {
     match fuzz_tools() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::tools::{cargo, fuzz_targets, guests, output, program, random_guests, root, run, wasmtime_peer};
-use crate::{fuzz, setup};
+use crate::{fuzz, instructions, setup};
 
 /// Seconds for each fuzz target: time to run every seed and what is near it, not to find what hides.
 const FUZZ_SECONDS: u32 = 10;
@@ -20,22 +20,28 @@ pub(crate) enum Part {
     Clippy,
     /// The tests.
     Test,
+    /// The instructions that each step takes, against their bounds.
+    Instructions,
     /// The fuzz targets, for a short while.
     Fuzz,
 }
 
 impl Part {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: [Self; 4] = [Self::Fmt, Self::Clippy, Self::Test, Self::Fuzz];
+    pub(crate) const ALL: [Self; 5] = [Self::Fmt, Self::Clippy, Self::Test, Self::Instructions, Self::Fuzz];
 
     /// The part of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "fmt" => Some(Self::Fmt),
-            "clippy" => Some(Self::Clippy),
-            "test" => Some(Self::Test),
-            "fuzz" => Some(Self::Fuzz),
-            _ => None,
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::Test => "test",
+            Self::Instructions => "instructions",
+            Self::Fuzz => "fuzz",
         }
     }
 }
@@ -51,6 +57,8 @@ struct Step {
 enum Work {
     /// Run cargo in this folder with these arguments.
     Cargo(PathBuf, Vec<String>),
+    /// Count instructions.
+    Instructions,
     /// Fuzz.
     Fuzz(fuzz::Plan),
 }
@@ -59,6 +67,7 @@ impl Work {
     fn title(&self) -> String {
         match self {
             Self::Cargo(_, arguments) => format!("cargo {}", arguments.join(" ")),
+            Self::Instructions => "callgrind".to_owned(),
             Self::Fuzz(_) => format!("cargo xtask fuzz --seconds {FUZZ_SECONDS}"),
         }
     }
@@ -69,6 +78,7 @@ impl Work {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 run(&mut cargo(folder, &arguments))
             }
+            Self::Instructions => instructions::main(),
             Self::Fuzz(plan) => fuzz::fuzz(plan),
         }
     }
@@ -86,10 +96,16 @@ pub(crate) fn main(parts: &[Part]) -> Result<()> {
         setup::python()?;
         setup::registry()?;
     }
-    let skips_fuzz = parts.contains(&Part::Fuzz) && !setup::fuzzer()?;
+    let mut skipped = Vec::new();
+    if parts.contains(&Part::Instructions) && !setup::callgrind()? {
+        skipped.push(Part::Instructions);
+    }
+    if parts.contains(&Part::Fuzz) && !setup::fuzzer()? {
+        skipped.push(Part::Fuzz);
+    }
     let mut passed = Vec::new();
     for Step { part, name, work } in steps()? {
-        if !parts.contains(&part) || (skips_fuzz && part == Part::Fuzz) {
+        if !parts.contains(&part) || skipped.contains(&part) {
             continue;
         }
         println!("\n== {name}: {} ==", work.title());
@@ -103,7 +119,7 @@ pub(crate) fn main(parts: &[Part]) -> Result<()> {
         println!("== {name}: passed in {seconds:.1} s ==");
         passed.push(format!("{name} {seconds:.1} s"));
     }
-    let skipped = if skips_fuzz { "; SKIPPED: fuzz" } else { "" };
+    let skipped: String = skipped.into_iter().map(|part| format!("; SKIPPED: {}", part.name())).collect();
     println!("\n== PASSED in {:.1} s: {}{skipped} ==", start.elapsed().as_secs_f64(), list(&passed));
     Ok(())
 }
@@ -153,6 +169,7 @@ fn steps() -> Result<Vec<Step>> {
         step(Part::Test, "tests of the guests", guests(), &format!("test --locked --workspace --target {native}")),
         // Each failing test is worth knowing once everything is built.
         step(Part::Test, "tests", root(), "test --locked --workspace --no-fail-fast"),
+        Step { part: Part::Instructions, name: "instructions", work: Work::Instructions },
         // Linting them compiles libFuzzer, so it takes what fuzzing takes.
         step(Part::Fuzz, "lints of the fuzz targets", fuzz_targets(), "clippy --locked --all-targets -- -D warnings"),
         Step { part: Part::Fuzz, name: "fuzz", work: Work::Fuzz(fuzz::Plan::all(FUZZ_SECONDS)?) },

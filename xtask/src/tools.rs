@@ -108,11 +108,14 @@ fn line(command: &Command) -> String {
     words.iter().map(|word: &&OsStr| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// The program of a name among cargo's messages, as `--message-format json` has it write them.
+/// The program that cargo calls so, among its messages, as `--message-format json` has it write them. What is no binary of a
+/// package's, such as a benchmark, lies in a file with more in its name.
 pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let paths = messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
-    paths.into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
+    let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.find_map(|message| {
+        let is_named = message.get("target")?.get("name")? == name;
+        is_named.then(|| message.get("executable")?.as_str().map(PathBuf::from))?
+    })
 }
 
 #[cfg(test)]
@@ -121,10 +124,12 @@ mod tests {
 
     #[test]
     fn a_program_is_found_where_cargo_says_that_it_is() {
-        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+        let messages = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"user-api\"},\"executable\":null}\n\
                         not json\n\
-                        {\"reason\":\"compiler-artifact\",\"executable\":\"/elsewhere/debug/user-api\"}\n";
+                        {\"target\":{\"name\":\"event\"},\"executable\":\"/elsewhere/deps/event-0123\"}\n\
+                        {\"target\":{\"name\":\"user-api\"},\"executable\":\"/elsewhere/debug/user-api\"}\n";
         assert_eq!(executable(messages, "user-api"), Some(PathBuf::from("/elsewhere/debug/user-api")));
+        assert_eq!(executable(messages, "event"), Some(PathBuf::from("/elsewhere/deps/event-0123")));
         assert_eq!(executable(messages, "tidemill"), None);
     }
 }
