@@ -20,7 +20,7 @@ pub use event::{Delivery, Event, Message};
 pub use key::{Key, KeyError};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use signature::{
-    CLOCK_SKEW, Exemption, ExemptionError, NotReceived, Received, Scheme, Schemes, Sender, SignedMessage, Signer,
-    UnknownScheme, Unverified, Verified, Verifier, VerifyError, Voucher,
+    CLOCK_SKEW, Exemption, ExemptionError, NoEnvelope, NotReceived, Received, Scheme, Schemes, Sender, SignedMessage,
+    Signer, UnknownScheme, Unverified, Verified, Verifier, VerifyError, Voucher,
 };
 pub use timestamp::{TimestampError, format_rfc3339, parse_rfc3339};

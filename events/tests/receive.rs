@@ -1,5 +1,6 @@
 //! `Verifier::receive` says what its two steps say, whatever comes, and whoever owns the body.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::result_large_err, reason = "what is compared is compared whole")]
 
 mod support;
 
@@ -39,7 +40,7 @@ fn in_one(request: &Request, body: Cow<'_, [u8]>, verifier: &Verifier, keys: &Ke
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
     let received = verifier.receive(keys, headers, body, Sender::Vouched, now, || "unnamed".to_owned());
     received.map_err(|not| match not {
-        NotReceived::NoEnvelope { error, salvaged } => (error.to_string(), salvaged),
+        NotReceived::NoEnvelope(no) => (no.error.to_string(), no.salvaged),
         NotReceived::Unverified(unverified) => {
             let Unverified { envelope, reason } = *unverified;
             (reason.to_string(), envelope)

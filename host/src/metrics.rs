@@ -67,7 +67,7 @@ struct Refused {
 }
 
 /// A delivery that the host has and has not answered. It is no longer one once this is dropped.
-pub struct InFlight(Gauge);
+pub struct InFlight(Option<Gauge>);
 
 impl Default for Metrics {
     /// Nothing counted yet.
@@ -120,7 +120,7 @@ impl Metrics {
     #[must_use]
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlight(Some(self.in_flight.clone()))
     }
 
     /// Counts a delivery that was answered.
@@ -178,15 +178,17 @@ impl Metrics {
 
 impl InFlight {
     /// Ends it, and says whether it was the last one.
-    pub fn was_last(self) -> bool {
-        // Somebody else's may end between the two, and then is the last one itself.
-        self.0.get() <= 1
+    pub fn was_last(mut self) -> bool {
+        // What was there before, told by the very step that changes it: of two that end at once one is the last.
+        self.0.take().is_some_and(|in_flight| in_flight.dec() == 1)
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.dec();
+        if let Some(in_flight) = self.0.take() {
+            in_flight.dec();
+        }
     }
 }
 

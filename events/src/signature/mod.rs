@@ -11,7 +11,7 @@ mod verified;
 mod verifier;
 
 pub use exemption::{Exemption, ExemptionError};
-pub use receive::NotReceived;
+pub use receive::{NoEnvelope, NotReceived};
 pub use scheme::{Scheme, UnknownScheme};
 pub(crate) use signed::Signed;
 pub use signer::{Schemes, SignedMessage, Signer};

@@ -12,14 +12,18 @@ use crate::{Envelope, EnvelopeError, Event, KeyRing};
 #[derive(Debug)]
 pub enum NotReceived {
     /// It is no envelope.
-    NoEnvelope {
-        /// Why.
-        error: EnvelopeError,
-        /// What can be [made of it](Envelope::salvage), for whoever has to look into it.
-        salvaged: Envelope,
-    },
+    NoEnvelope(Box<NoEnvelope>),
     /// It is one, and nobody vouches for it.
     Unverified(Box<Unverified>),
+}
+
+/// A request that holds no envelope.
+#[derive(Debug)]
+pub struct NoEnvelope {
+    /// Why.
+    pub error: EnvelopeError,
+    /// What can be [made of it](Envelope::salvage), for whoever has to look into it.
+    pub salvaged: Envelope,
 }
 
 impl Verifier {
@@ -49,7 +53,7 @@ impl Verifier {
         };
         let lost = |error: EnvelopeError, body: &[u8]| {
             let salvaged = named(Envelope::salvaged(&headers, body));
-            NotReceived::NoEnvelope { error, salvaged }
+            NotReceived::NoEnvelope(Box::new(NoEnvelope { error, salvaged }))
         };
         if !Envelope::is_wrapped(&headers) {
             let envelope = Envelope::read(&headers, &body).map_err(|error| lost(error, &body))?;

@@ -86,7 +86,9 @@ impl Bodies {
             if whole.is_empty() && body.is_end_stream() {
                 return Ok((Whole::Piece(data), room));
             }
-            whole.reserve(announced.max(length) - whole.len());
+            // What is announced may never come, and there may not be so much: that ends this request, not the process.
+            let more = announced.max(length) - whole.len();
+            whole.try_reserve(more).map_err(|_| Refusal::BodiesOverloaded(self.limits.in_flight))?;
             whole.extend_from_slice(&data);
         }
         Ok((Whole::Own(whole), room))

@@ -124,7 +124,7 @@ impl Ingress {
     /// finishes, and its outcome stands in the log.
     async fn deliver(self: Arc<Self>, request: Request<Incoming>) -> Response {
         let start = Instant::now();
-        let in_flight = self.metrics.begin();
+        let in_flight = UnderWay(Some(self.metrics.begin()));
         let trace = TraceContext::from_headers(request.headers());
         let taken = self.receive(request, trace.as_ref()).await;
         let span = delivery_span(&taken, trace.as_ref());
@@ -146,23 +146,22 @@ impl Ingress {
             };
             ingress.end(&dispatched, &id, start, in_flight)
         };
-        let run = ToTheEnd::new(self.runs.track_future(run.instrument(span.clone())));
-        run.await.unwrap_or_else(|panic| {
+        let run = self.runs.track_future(run.instrument(span.clone()));
+        let panicked = move |panic| {
             // A panic of the host's own is this event's outcome, and nobody else's.
             let failed: Dispatched = Refusal::Host(panic).into();
-            span.in_scope(|| self.end(&failed, &message_id, start, self.metrics.begin()))
-        })
+            span.in_scope(|| self.end(&failed, &message_id, start, UnderWay(None)))
+        };
+        ToTheEnd::new(run, panicked).await
     }
 
     /// Says what became of a delivery: to the log, to who counts, and to who sent it.
-    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant, in_flight: InFlight) -> Response {
+    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant, in_flight: UnderWay) -> Response {
         let answer = dispatched.outcome.answer();
         let handler = dispatched.handler.as_ref().map(|handler| handler.name.as_str());
         self.metrics.answered(&answer, handler);
         respond::log(&dispatched.outcome, &answer, start.elapsed());
-        if in_flight.was_last() {
-            telemetry::flush();
-        }
+        drop(in_flight);
         respond::delivery(dispatched, answer, message_id)
     }
 
@@ -170,6 +169,17 @@ impl Ingress {
     pub async fn finished(&self) {
         self.runs.close();
         self.runs.wait().await;
+    }
+}
+
+/// A delivery that has no answer yet. With the last one, however it ends, the log is written: the processor may stop then.
+struct UnderWay(Option<InFlight>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.0.take().is_some_and(InFlight::was_last) {
+            telemetry::flush();
+        }
     }
 }
 

@@ -60,15 +60,6 @@ impl Ingress {
         let entry = self.admit().map_err(nameless)?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body, self.shutdown()).await.map_err(nameless)?;
-        // What came in one piece is still held by the connection's buffer, and is not used again.
-        let piece;
-        let body = match body {
-            Whole::Own(bytes) => Cow::Owned(bytes),
-            Whole::Piece(bytes) => {
-                piece = bytes;
-                Cow::Borrowed(&*piece)
-            }
-        };
         match self.trust.receive(&head.headers, body, sender, now).await {
             Ok(received) => {
                 let arrival = Arrival { received, sender, trace: trace.cloned() };
@@ -106,15 +97,21 @@ impl Trust {
     async fn receive(
         &self,
         headers: &HeaderMap,
-        body: Cow<'_, [u8]>,
+        body: Whole,
         sender: Sender,
         now: SystemTime,
     ) -> Result<Verified<Received>, (Refusal, Envelope)> {
         let ring = self.keys.ring();
         let texts = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let unverified = match self.verifier.receive(&ring, texts, body, sender, now, local_id) {
+        // What came in one piece is still held by the connection's buffer, and can't be used again; it is let go before
+        // anybody is waited for.
+        let received = match body {
+            Whole::Own(body) => self.verifier.receive(&ring, texts, Cow::Owned(body), sender, now, local_id),
+            Whole::Piece(body) => self.verifier.receive(&ring, texts, Cow::Borrowed(&body), sender, now, local_id),
+        };
+        let unverified = match received {
             Ok(received) => return Ok(received),
-            Err(NotReceived::NoEnvelope { error, salvaged }) => return Err((error.into(), salvaged)),
+            Err(NotReceived::NoEnvelope(no)) => return Err((no.error.into(), no.salvaged)),
             Err(NotReceived::Unverified(unverified)) => unverified,
         };
         let newer = match unverified.reason {

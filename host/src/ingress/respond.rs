@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::dispatch::Dispatched;
 use crate::outcome::{Answer, Outcome, Refusal};
 use crate::runtime::Ending;
+use crate::telemetry;
 
 /// What the host answers with.
 pub type Response = hyper::Response<Full<Bytes>>;
@@ -74,6 +75,8 @@ pub(super) fn log(ended: &Outcome, answer: &Answer, elapsed: Duration) {
 pub(super) fn refused(refusal: Refusal, allow: Option<&'static str>) -> Response {
     let answer = Outcome::Refused(refusal).answer();
     tracing::warn!(code = answer.code, http_request.status = answer.status.as_u16(), "refused: {}", answer.reason);
+    // It is counted nowhere, so nobody else may do it before the processor stops.
+    telemetry::flush();
     let mut response = with_body(&answer, "");
     response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(answer.code));
     if let Some(allow) = allow {

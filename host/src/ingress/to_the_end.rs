@@ -7,17 +7,23 @@ use tokio::runtime::Handle;
 
 /// A future that ends whether somebody waits for it or not: where who waits is gone, a task of its own goes on with it.
 ///
-/// It is run by who waits, since a task for each would cost more than most handlers take. A panic is its end too, and its
-/// output then the panic's message.
-pub(super) struct ToTheEnd<T: 'static>(Option<Pin<Box<dyn Future<Output = Result<T, String>> + Send>>>);
+/// It is run by who waits, since a task for each would cost more than most handlers take.
+pub(super) struct ToTheEnd<T: 'static>(Option<Running<T>>);
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T: Send + 'static> ToTheEnd<T> {
-    pub(super) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+    /// Runs `future`. A panic is an end too: `panicked` makes the output of its message, whoever waits for it.
+    pub(super) fn new(
+        future: impl Future<Output = T> + Send + 'static,
+        panicked: impl FnOnce(String) -> T + Send + 'static,
+    ) -> Self {
         // What a panic leaves half changed is this future's alone, or sound in any case: it is dropped.
         let future = AssertUnwindSafe(future).catch_unwind().map(|ended| {
-            ended.map_err(|panic| {
+            ended.unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
-                format!("it panicked: {}", text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message"))
+                let text = text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message");
+                panicked(format!("it panicked: {text}"))
             })
         });
         Self(Some(Box::pin(future)))
@@ -25,7 +31,7 @@ impl<T: Send + 'static> ToTheEnd<T> {
 }
 
 impl<T> Future for ToTheEnd<T> {
-    type Output = Result<T, String>;
+    type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(future) = &mut self.0 else { return Poll::Pending };
@@ -56,22 +62,28 @@ mod tests {
     async fn it_ends_though_nobody_waits() {
         let (go, gone) = oneshot::channel();
         let (say, said) = oneshot::channel();
-        let mut begun = ToTheEnd::new(async move {
+        let begun = async move {
             gone.await.unwrap();
             say.send("the end").unwrap();
-        });
+        };
+        let mut begun = ToTheEnd::new(begun, |panic| panic!("{panic}"));
         assert!((&mut begun).now_or_never().is_none());
         drop(begun);
         // Nor need it ever have been begun.
         let (say_too, said_too) = oneshot::channel();
-        drop(ToTheEnd::new(async move { say_too.send("the other end").unwrap() }));
+        drop(ToTheEnd::new(async move { say_too.send("the other end").unwrap() }, |panic| panic!("{panic}")));
         go.send(()).unwrap();
         assert_eq!((said.await, said_too.await), (Ok("the end"), Ok("the other end")));
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_end() {
-        let ended = ToTheEnd::new(async { panic!("at the {}", "disco") }).await;
-        assert_eq!(ended, Err::<(), _>("it panicked: at the disco".to_owned()));
+    async fn a_panic_is_an_end_though_nobody_waits() {
+        assert_eq!(
+            ToTheEnd::new(async { panic!("at the {}", "disco") }, |message| message).await,
+            "it panicked: at the disco"
+        );
+        let (say, said) = oneshot::channel();
+        drop(ToTheEnd::new(async { panic!("at the {}", "disco") }, |message: String| say.send(message).unwrap()));
+        assert_eq!(said.await.unwrap(), "it panicked: at the disco");
     }
 }

@@ -212,6 +212,8 @@ impl Component {
         // No event comes, so nobody asks for the date.
         let machine = Arc::new(ThisMachine::new(|| UNIX_EPOCH));
         let surroundings = Surroundings { sink: Arc::new(Captured::default()), machine };
+        // Several that are loaded at once would else take slots of events, or be refused for want of one.
+        let _spare = self.all_idle.spare();
         let mut store = self.store(grant, None, &surroundings);
         let made = async { tokio::time::timeout(TRIAL, self.instantiate(&mut store, grant, &surroundings)).await };
         match executor.block_on(made) {

@@ -19,8 +19,8 @@ use crate::trust::{EngineId, EngineIdError};
 /// thread and goes on in its turn; shorter ones never notice.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Ticks from one look for idle instances that are too old to the next.
-const AGED_TICKS: u32 = 50;
+/// How often idle instances that are too old are looked for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The stack of each guest, in bytes. It is the engine's: compiled code knows where it ends.
 pub(super) const STACK: usize = 512 << 10;
@@ -232,15 +232,17 @@ impl Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("epoch".into()).spawn(move || {
-            let mut ticks = 0_u32;
             while !stopped.load(Ordering::Relaxed) {
                 std::thread::sleep(TICK);
                 engine.increment_epoch();
-                ticks = ticks.wrapping_add(1);
-                // One for each tick at most: none comes late for it.
-                if ticks >= AGED_TICKS && !idle.free_aged() {
-                    ticks = 0;
-                }
+            }
+        })?;
+        // Not the same thread: to free an instance takes its time, and guests that compute must not wait for it.
+        let stopped = Arc::clone(&stop);
+        std::thread::Builder::new().name("idle".into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(LOOK);
+                while idle.free_aged() {}
             }
         })?;
         Ok(Self { stop })

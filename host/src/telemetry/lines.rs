@@ -16,11 +16,17 @@ const FULL: usize = 32 << 10;
 /// A line is written within [`GATHER`], at the latest when nothing is in flight any more ([`Lines::flush`]): on a machine
 /// whose processor stops with the last answer, nothing is left lying. A process that is killed loses what it had gathered.
 pub(super) struct Lines {
-    gathered: Mutex<Vec<u8>>,
-    /// There is something where there was nothing.
+    gathered: Mutex<Gathered>,
+    /// There is something where there was nothing, and the thread waits for it.
     begun: Condvar,
     /// Who writes holds it from before it takes what has gathered until it is written, so that the order stays.
     output: Mutex<Output>,
+}
+
+struct Gathered {
+    lines: Vec<u8>,
+    /// Whether the thread waits for the first of them. To wake it costs a system call, and while it is up it looks by itself.
+    is_awaited: bool,
 }
 
 struct Output {
@@ -49,26 +55,31 @@ impl Lines {
 
     fn new(output: impl Write + Send + 'static) -> Self {
         let output = Output { to: Box::new(output), batch: Vec::with_capacity(2 * FULL) };
-        Self { gathered: Mutex::new(Vec::with_capacity(2 * FULL)), begun: Condvar::new(), output: Mutex::new(output) }
+        let gathered = Gathered { lines: Vec::with_capacity(2 * FULL), is_awaited: false };
+        Self { gathered: Mutex::new(gathered), begun: Condvar::new(), output: Mutex::new(output) }
     }
 
     /// Waits until there is something to write.
     fn wait(&self) {
-        let gathered = lock(&self.gathered);
-        drop(self.begun.wait_while(gathered, |gathered| gathered.is_empty()).unwrap_or_else(PoisonError::into_inner));
+        let mut gathered = lock(&self.gathered);
+        while gathered.lines.is_empty() {
+            gathered.is_awaited = true;
+            gathered = self.begun.wait(gathered).unwrap_or_else(PoisonError::into_inner);
+        }
+        gathered.is_awaited = false;
     }
 
     fn add(&self, line: &[u8]) {
-        let (was_empty, is_full) = {
+        let (is_awaited, is_full) = {
             let mut gathered = lock(&self.gathered);
-            let was_empty = gathered.is_empty();
-            gathered.extend_from_slice(line);
-            (was_empty, gathered.len() >= FULL)
+            gathered.lines.extend_from_slice(line);
+            (std::mem::take(&mut gathered.is_awaited), gathered.lines.len() >= FULL)
         };
+        if is_awaited {
+            self.begun.notify_one();
+        }
         if is_full {
             self.flush();
-        } else if was_empty {
-            self.begun.notify_one();
         }
     }
 
@@ -76,7 +87,7 @@ impl Lines {
     pub(super) fn flush(&self) {
         let mut output = lock(&self.output);
         let Output { to, batch } = &mut *output;
-        std::mem::swap(batch, &mut *lock(&self.gathered));
+        std::mem::swap(batch, &mut lock(&self.gathered).lines);
         if !batch.is_empty() {
             // A log that can't be written can't be complained of either.
             _ = to.write_all(batch).and_then(|()| to.flush());

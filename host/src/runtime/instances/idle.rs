@@ -16,6 +16,8 @@ pub(in crate::runtime) struct AllIdle {
     most: usize,
     count: AtomicUsize,
     components: Mutex<Vec<Arc<Stack>>>,
+    /// Held by who tries a component out: there is one slot beside those that events may have.
+    spare: Mutex<()>,
 }
 
 /// Those of one component, which alone takes any of them. They are freed with it.
@@ -41,7 +43,12 @@ impl AllIdle {
     /// None yet, and never more than so many.
     pub(in crate::runtime) fn new(most: u32) -> Arc<Self> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Arc::new(Self { most, count: AtomicUsize::new(0), components: Mutex::default() })
+        Arc::new(Self { most, count: AtomicUsize::new(0), components: Mutex::default(), spare: Mutex::default() })
+    }
+
+    /// The slot that is there for trying a component out, for who holds this.
+    pub(in crate::runtime) fn spare(&self) -> MutexGuard<'_, ()> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for the instances of one component.

@@ -27,6 +27,8 @@ struct Lines {
     taken: usize,
     lines: usize,
     dropped: usize,
+    /// Whether the event is over, and all is said.
+    ended: bool,
 }
 
 /// What a stream has of a line that has no end yet.
@@ -115,7 +117,7 @@ impl Journal {
 impl Lines {
     fn new(sink: Arc<dyn OutputSink>, rate: Arc<Rate>, budget: usize, mask: Option<Arc<Mask>>) -> Self {
         let (stdout, stderr) = (Partial::default(), Partial::default());
-        Self { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0 }
+        Self { sink, rate, budget, mask, stdout, stderr, taken: 0, lines: 0, dropped: 0, ended: false }
     }
 
     /// Bytes that may still be written.
@@ -178,6 +180,7 @@ impl Lines {
 
     /// The last line often has no end, and what was cut has to be said. There is nothing to be said a second time.
     fn end(&mut self) {
+        self.ended = true;
         for (stream, mut partial) in
             [(Stream::Stdout, std::mem::take(&mut self.stdout)), (Stream::Stderr, std::mem::take(&mut self.stderr))]
         {
@@ -207,7 +210,10 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        self.end();
+        // An instance that waits for another event is dropped in whoever's span it may be, and has nothing to say there.
+        if !self.ended {
+            self.end();
+        }
     }
 }
 
