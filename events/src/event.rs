@@ -54,6 +54,15 @@ pub struct Delivery {
     pub source: Option<String>,
 }
 
+impl Delivery {
+    /// Gives it an id, where it came without one.
+    pub(crate) fn or_named(&mut self, unnamed: impl FnOnce() -> String) {
+        if self.message_id.is_empty() {
+            self.message_id = unnamed();
+        }
+    }
+}
+
 impl Event {
     /// The message that carries this event, unsigned.
     ///
@@ -88,11 +97,12 @@ impl Event {
         message: Message,
         delivery: &Delivery,
         event_type: String,
+        time: Option<SystemTime>,
         arrival: SystemTime,
     ) -> (Self, KeptReserved) {
         let Message { data, mut attributes, ordering_key } = message;
         let reserved = Reserved::of(&attributes);
-        let (kept, event) = (reserved.keep(), Self::of(&reserved, ordering_key, delivery, event_type, arrival));
+        let (kept, event) = (reserved.keep(), Self::of(&reserved, ordering_key, delivery, event_type, time, arrival));
         attributes.retain(|name, _| !attribute::RESERVED.contains(&name.as_str()));
         (Self { attributes, data, ..event }, kept)
     }
@@ -100,6 +110,7 @@ impl Event {
     /// The event of this type that has these reserved attributes and this delivered ordering key, without further
     /// attributes and without data.
     ///
+    /// `time` is when it happened, where that was read before.
     /// A publisher that follows the plain scheme sends a type and nothing more: the id is then the message id, and the
     /// time the publish time, or `arrival` where the sender gave none. So it is with an `event-time` that is no RFC 3339.
     pub(crate) fn of(
@@ -107,13 +118,14 @@ impl Event {
         ordering_key: Option<String>,
         delivery: &Delivery,
         event_type: String,
+        time: Option<SystemTime>,
         arrival: SystemTime,
     ) -> Self {
-        let time = reserved.given(attribute::EVENT_TIME).and_then(|text| parse_rfc3339(text).ok());
+        let read = || reserved.given(attribute::EVENT_TIME).and_then(|text| parse_rfc3339(text).ok());
         Self {
             id: reserved.given(attribute::EVENT_ID).unwrap_or(&delivery.message_id).to_owned(),
             event_type,
-            time: time.or(delivery.publish_time).unwrap_or(arrival),
+            time: time.or_else(read).or(delivery.publish_time).unwrap_or(arrival),
             content_type: reserved.given(attribute::CONTENT_TYPE).map(str::to_owned),
             ordering_key: ordering_key.or_else(|| reserved.given(attribute::ORDERING_KEY).map(str::to_owned)),
             attributes: BTreeMap::new(),

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod metrics;
 pub mod outcome;
 pub mod outgoing;
+mod panicked;
 pub mod publishing;
 mod redis_link;
 pub mod registry;

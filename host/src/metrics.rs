@@ -177,8 +177,8 @@ impl Metrics {
 }
 
 impl InFlight {
-    /// Ends it, and says whether it was the last one.
-    pub fn was_last(mut self) -> bool {
+    /// Ends it, if it hasn't ended, and says whether it was the last one.
+    pub fn end(&mut self) -> bool {
         // What was there before, told by the very step that changes it: of two that end at once one is the last.
         self.0.take().is_some_and(|in_flight| in_flight.dec() == 1)
     }
@@ -186,9 +186,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(in_flight) = self.0.take() {
-            in_flight.dec();
-        }
+        _ = self.end();
     }
 }
 

@@ -95,11 +95,6 @@ pub(super) fn within(text: &str, most: usize, place: impl FnOnce() -> Place) -> 
 }
 
 /// What no broker delivers no handler need be ready for, though a body has room for more.
-pub(super) fn data_within_limit(data: &[u8]) -> Result<(), FieldError> {
-    data_fits(data.len())
-}
-
-/// The same of so many bytes.
 pub(super) fn data_fits(bytes: usize) -> Result<(), FieldError> {
     match bytes {
         found if found > MAX_DATA => Err(FieldError::TooLong { place: Place::Data, found, most: MAX_DATA }),

@@ -87,7 +87,7 @@ impl Envelope {
             Claim::Binary => cloudevent::binary(headers, body)?,
             Claim::Structured => cloudevent::structured(body)?,
         };
-        field::data_within_limit(&envelope.message.data)?;
+        field::data_fits(envelope.message.data.len())?;
         Ok(envelope)
     }
 
@@ -140,7 +140,7 @@ impl Envelope {
     pub fn into_unverified(self, arrival: SystemTime) -> Option<Received> {
         let Self { message, delivery } = self;
         let event_type = message.attributes.get(attribute::EVENT_TYPE).filter(|text| !text.is_empty())?.clone();
-        let (event, reserved) = Event::from_message(message, &delivery, event_type, arrival);
+        let (event, reserved) = Event::from_message(message, &delivery, event_type, None, arrival);
         Some(Received::new(event, delivery, Voucher::Nobody, reserved))
     }
 

@@ -123,14 +123,6 @@ impl<'a> Wrapped<'a> {
         })
     }
 
-    /// The same with an id, where it came without one.
-    pub(crate) fn named(mut self, unnamed: impl FnOnce() -> String) -> Self {
-        if self.delivery.message_id.is_empty() {
-            self.delivery.message_id = unnamed();
-        }
-        self
-    }
-
     /// Judges the length that the data will have, before it is decoded.
     pub(crate) fn fits(self) -> Result<Self, WrappedError> {
         let padding = self.data.bytes().rev().take(2).filter(|letter| *letter == b'=').count();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use super::verifier::Judged;
 use super::{Received, Sender, Signed, Unverified, Verified, Verifier};
 use crate::envelope::{Headers, Wrapped};
 use crate::reserved::Reserved;
@@ -46,9 +47,7 @@ impl Verifier {
     ) -> Result<Verified<Received>, NotReceived> {
         let headers = Headers::new(headers);
         let named = |mut envelope: Envelope| {
-            if envelope.delivery.message_id.is_empty() {
-                envelope.delivery.message_id = unnamed();
-            }
+            envelope.delivery.or_named(unnamed);
             envelope
         };
         let lost = |error: EnvelopeError, body: &[u8]| {
@@ -64,7 +63,7 @@ impl Verifier {
                 let wrapped =
                     Wrapped::parse(body).and_then(Wrapped::fits).and_then(|wrapped| Ok((wrapped.decode()?, wrapped)));
                 let (data, wrapped) = wrapped.map_err(|error| lost(EnvelopeError::wrapped(error, body), body))?;
-                self.open(keys, wrapped.named(unnamed), data, sender, now)
+                self.open(keys, wrapped, data, sender, now, unnamed)
             }
             Cow::Owned(body) => {
                 let wrapped = Wrapped::parse(&body).and_then(Wrapped::fits).map(|wrapped| wrapped.detach(&body));
@@ -72,7 +71,7 @@ impl Verifier {
                 let (data, wrapped) = wrapped
                     .decode_in(body)
                     .map_err(|(error, body)| lost(EnvelopeError::wrapped(error, &body), &body))?;
-                self.open(keys, wrapped.named(unnamed), data, sender, now)
+                self.open(keys, wrapped, data, sender, now, unnamed)
             }
         };
         verified.map_err(NotReceived::Unverified)
@@ -82,11 +81,13 @@ impl Verifier {
     fn open(
         &self,
         keys: &KeyRing,
-        wrapped: Wrapped<'_>,
+        mut wrapped: Wrapped<'_>,
         data: Vec<u8>,
         sender: Sender,
         now: SystemTime,
+        unnamed: impl FnOnce() -> String,
     ) -> Result<Verified<Received>, Box<Unverified>> {
+        wrapped.delivery.or_named(unnamed);
         let mut reserved = Reserved::default();
         for (name, value) in &wrapped.attributes {
             _ = reserved.put(name, value);
@@ -96,12 +97,12 @@ impl Verifier {
         if !signed.is_signed() {
             return self.verify(keys, wrapped.into_envelope(data), sender, now);
         }
-        let (voucher, event_type) = match self.judge_signed(keys, &signed, now) {
+        let Judged { voucher, event_type, time } = match self.judge_signed(keys, &signed, now) {
             Ok(judged) => judged,
             Err(reason) => return Err(Box::new(Unverified { envelope: wrapped.into_envelope(data), reason })),
         };
-        let (event_type, kept) = (event_type.to_owned(), reserved.keep());
-        let event = Event::of(&reserved, wrapped.ordering_key.clone(), &wrapped.delivery, event_type, now);
+        let kept = reserved.keep();
+        let event = Event::of(&reserved, wrapped.ordering_key.clone(), &wrapped.delivery, event_type, time, now);
         let (attributes, delivery) = wrapped.into_others();
         Ok(Verified::new(Received::new(Event { attributes, data, ..event }, delivery, voucher, kept)))
     }

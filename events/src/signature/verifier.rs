@@ -154,9 +154,9 @@ impl Verifier {
             }
         }
         match judged {
-            Ok(Judged { voucher, event_type }) => {
+            Ok(Judged { voucher, event_type, time }) => {
                 let Envelope { message, delivery, .. } = envelope;
-                let (event, reserved) = Event::from_message(message, &delivery, event_type, now);
+                let (event, reserved) = Event::from_message(message, &delivery, event_type, time, now);
                 Ok(Verified::new(Received::new(event, delivery, voucher, reserved)))
             }
             Err(reason) => Err(Box::new(Unverified { envelope, reason })),
@@ -171,20 +171,16 @@ impl Verifier {
         now: SystemTime,
     ) -> Result<Judged, VerifyError> {
         let signed = Signed::of(&envelope.message);
-        if !signed.is_signed() {
-            return self.exempt(envelope, sender);
-        }
-        let (voucher, event_type) = self.judge_signed(keys, &signed, now)?;
-        Ok(Judged { voucher, event_type: event_type.to_owned() })
+        if signed.is_signed() { self.judge_signed(keys, &signed, now) } else { self.exempt(envelope, sender) }
     }
 
-    /// Who vouches for a message that has a signature, and its event type.
-    pub(super) fn judge_signed<'a>(
+    /// The same of a message that has a signature.
+    pub(super) fn judge_signed(
         &self,
         keys: &KeyRing,
-        signed: &Signed<'a>,
+        signed: &Signed<'_>,
         now: SystemTime,
-    ) -> Result<(Voucher, &'a str), VerifyError> {
+    ) -> Result<Judged, VerifyError> {
         let reserved = &signed.reserved;
         let (v2, v1) = (reserved.get(attribute::SIGNATURE_V2), reserved.get(attribute::SIGNATURE));
         let v1 = v1.filter(|_| self.accept.contains(&Scheme::V1));
@@ -201,10 +197,12 @@ impl Verifier {
             (None, None) => return Err(VerifyError::NotSigned),
         };
         let event_type = reserved.given(attribute::EVENT_TYPE).ok_or(VerifyError::MissingEventType)?;
-        if scheme == Scheme::V2 {
-            self.judge_identity(reserved, now)?;
-        }
-        Ok((Voucher::Signature { scheme, key_id: key.id().to_owned() }, event_type))
+        let time = match scheme {
+            Scheme::V2 => Some(self.judge_identity(reserved, now)?),
+            Scheme::V1 => None,
+        };
+        let voucher = Voucher::Signature { scheme, key_id: key.id().to_owned() };
+        Ok(Judged { voucher, event_type: event_type.to_owned(), time })
     }
 
     fn exempt(&self, envelope: &Envelope, sender: Sender) -> Result<Judged, VerifyError> {
@@ -214,11 +212,11 @@ impl Verifier {
         };
         let rule = rule.ok_or(VerifyError::NotSigned)?;
         let voucher = Voucher::Exemption { source: rule.source().to_owned() };
-        Ok(Judged { voucher, event_type: rule.event_type().to_owned() })
+        Ok(Judged { voucher, event_type: rule.event_type().to_owned(), time: None })
     }
 
-    /// What names the event and its moment, which v2 asks for.
-    fn judge_identity(&self, reserved: &Reserved<'_>, now: SystemTime) -> Result<(), VerifyError> {
+    /// What names the event and its moment, which v2 asks for; it gives the latter.
+    fn judge_identity(&self, reserved: &Reserved<'_>, now: SystemTime) -> Result<SystemTime, VerifyError> {
         let id = reserved.given(attribute::EVENT_ID).ok_or(VerifyError::MissingEventId)?;
         if !is_event_id(id) {
             return Err(VerifyError::MalformedEventId);
@@ -234,15 +232,17 @@ impl Verifier {
         if time.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_SKEW) {
             return Err(VerifyError::FromTheFuture(format_rfc3339(time)));
         }
-        Ok(())
+        Ok(time)
     }
 }
 
 /// What a delivery was taken for.
 #[derive(PartialEq, Eq)]
-struct Judged {
-    voucher: Voucher,
-    event_type: String,
+pub(super) struct Judged {
+    pub(super) voucher: Voucher,
+    pub(super) event_type: String,
+    /// When the event happened, where that had to be read to judge it.
+    pub(super) time: Option<SystemTime>,
 }
 
 /// Whether a text can be an event's id.

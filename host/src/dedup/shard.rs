@@ -175,6 +175,9 @@ mod tests {
         }
 
         fn knows(&self, id: &str) -> bool {
+            let Shard { entries, leased, idle, .. } = &self.shard;
+            let idle = idle.iter().filter(|(idle_from, key)| self.shard.is_idle_from(*idle_from, key));
+            assert_eq!(entries.len(), leased.len() + idle.count());
             self.shard.entries.contains_key(&DedupKey::event(id))
         }
     }

@@ -10,6 +10,7 @@ use crate::outcome::Refusal;
 
 /// How long a body may still take to arrive once the shutdown has begun.
 const TIME_AT_END: Duration = Duration::from_secs(1);
+
 /// How long a body may be, in bytes and in time, and how much of all bodies is held at once.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {

@@ -124,7 +124,7 @@ impl Ingress {
     /// finishes, and its outcome stands in the log.
     async fn deliver(self: Arc<Self>, request: Request<Incoming>) -> Response {
         let start = Instant::now();
-        let in_flight = UnderWay(Some(self.metrics.begin()));
+        let in_flight = UnderWay(self.metrics.begin());
         let trace = TraceContext::from_headers(request.headers());
         let taken = self.receive(request, trace.as_ref()).await;
         let span = delivery_span(&taken, trace.as_ref());
@@ -144,24 +144,27 @@ impl Ingress {
                     ingress.dispatcher.refuse(not_taken.refused).await
                 }
             };
-            ingress.end(&dispatched, &id, start, in_flight)
+            let response = ingress.end(&dispatched, &id, start);
+            drop(in_flight);
+            response
         };
         let run = self.runs.track_future(run.instrument(span.clone()));
         let panicked = move |panic| {
             // A panic of the host's own is this event's outcome, and nobody else's.
             let failed: Dispatched = Refusal::Host(panic).into();
-            span.in_scope(|| self.end(&failed, &message_id, start, UnderWay(None)))
+            let response = span.in_scope(|| self.end(&failed, &message_id, start));
+            telemetry::flush();
+            response
         };
         ToTheEnd::new(run, panicked).await
     }
 
     /// Says what became of a delivery: to the log, to who counts, and to who sent it.
-    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant, in_flight: UnderWay) -> Response {
+    fn end(&self, dispatched: &Dispatched, message_id: &str, start: Instant) -> Response {
         let answer = dispatched.outcome.answer();
         let handler = dispatched.handler.as_ref().map(|handler| handler.name.as_str());
         self.metrics.answered(&answer, handler);
         respond::log(&dispatched.outcome, &answer, start.elapsed());
-        drop(in_flight);
         respond::delivery(dispatched, answer, message_id)
     }
 
@@ -173,11 +176,11 @@ impl Ingress {
 }
 
 /// A delivery that has no answer yet. With the last one, however it ends, the log is written: the processor may stop then.
-struct UnderWay(Option<InFlight>);
+struct UnderWay(InFlight);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if self.0.take().is_some_and(InFlight::was_last) {
+        if self.0.end() {
             telemetry::flush();
         }
     }

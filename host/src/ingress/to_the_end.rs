@@ -5,6 +5,8 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
+use crate::panicked;
+
 /// A future that ends whether somebody waits for it or not: where who waits is gone, a task of its own goes on with it.
 ///
 /// It is run by who waits, since a task for each would cost more than most handlers take.
@@ -13,18 +15,14 @@ pub(super) struct ToTheEnd<T: 'static>(Option<Running<T>>);
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T: Send + 'static> ToTheEnd<T> {
-    /// Runs `future`. A panic is an end too: `panicked` makes the output of its message, whoever waits for it.
+    /// Runs `future`. A panic is an end too: `on_panic` makes the output of its message, whoever waits for it.
     pub(super) fn new(
         future: impl Future<Output = T> + Send + 'static,
-        panicked: impl FnOnce(String) -> T + Send + 'static,
+        on_panic: impl FnOnce(String) -> T + Send + 'static,
     ) -> Self {
         // What a panic leaves half changed is this future's alone, or sound in any case: it is dropped.
         let future = AssertUnwindSafe(future).catch_unwind().map(|ended| {
-            ended.unwrap_or_else(|panic| {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message");
-                panicked(format!("it panicked: {text}"))
-            })
+            ended.unwrap_or_else(|panic| on_panic(format!("it panicked: {}", panicked::message(&*panic))))
         });
         Self(Some(Box::pin(future)))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::folder::{self, Stamp, Unread};
 use super::{Artifact, ArtifactError, Digest, Handler};
 use crate::config::Terms;
+use crate::panicked;
 use crate::runtime::{Code, LoadError, Runtime};
 use crate::trust::{AuthenticCode, CodeCache, SIGNATURE_FILE, Trust};
 
@@ -146,8 +147,7 @@ impl Loader {
 pub(super) fn caught<T>(load: impl FnOnce() -> T) -> Result<T, String> {
     // Nothing that the loading could leave half changed is looked at afterwards: it makes a new handler or none.
     catch_unwind(AssertUnwindSafe(load)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message");
+        let text = panicked::message(&*panic);
         format!("handler.wasm: compiling it panicked, which is a mistake of the compiler's: {text:?}")
     })
 }

@@ -74,8 +74,8 @@ impl AllIdle {
         }
     }
 
-    /// Frees one instance that is too old, and says whether there was any. Freeing takes its time, and whoever calls this
-    /// has something else to do as well.
+    /// Frees one instance that is too old, and says whether there was any. One at a time, so that who makes room meanwhile
+    /// waits for one at most.
     pub(in crate::runtime) fn free_aged(&self) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {
             return false;
